@@ -11,10 +11,19 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from bridge.core.knowledge import Known as Known
+from bridge.core.knowledge import Stop as Stop
 from bridge.core.ledger import Entry, Event
 from bridge.core.mapping import Mapping as FieldMapping
 from bridge.core.plan import Change, Plan, Written
 from bridge.core.record import Base, Json, Link, PerSide, Row, Side, Value
+from bridge.core.sight import Drift as Drift
+from bridge.core.sight import Fault as Fault
+from bridge.core.sight import FieldSight as FieldSight
+from bridge.core.sight import Found as Found
+from bridge.core.sight import Option as Option
+from bridge.core.sight import Sight as Sight
+from bridge.core.sight import Whereabouts as Whereabouts
 
 Clock = Callable[[], dt.datetime]
 """Says what time it is: an aware datetime in UTC."""
@@ -32,74 +41,6 @@ def silent(what: str, done: int, total: int | None) -> None:
     """The progress nobody watches."""
 
 
-# ── sight: what a side lets us see before anything is believed ──
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One option of a choice: its stable id and its present word."""
-
-    id: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FieldSight:
-    """One mapped path as the remote's schema has it today.
-
-    `id` is the remote's stable id (an Airtable `fld…`; for CiviCRM the APIv4 name). `kind` is the remote's own type word.
-    `options` is None where the field is no choice. `max_length` is in characters.
-    """
-
-    path: str
-    id: str
-    name: str
-    kind: str
-    writable: bool
-    options: tuple[Option, ...] | None = None
-    max_length: int | None = None
-
-
-class Fault(StrEnum):
-    """What became of a mapped path since it was pinned."""
-
-    GONE = "gone"
-    RETYPED = "retyped"
-    RENAMED = "renamed"
-    OPTION_GONE = "option_gone"
-    OPTION_NEW = "option_new"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drift:
-    """One difference between the pinned schema and today's. `detail` names fields and options, never cells."""
-
-    path: str
-    fault: Fault
-    detail: str
-
-    @property
-    def freezes(self) -> bool:
-        """Whether the path's cells must not be read or written until somebody mends it."""
-        return self.fault in (Fault.GONE, Fault.RETYPED, Fault.RENAMED)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
-    """Who we are on a side and what we see there. `names` is every field's present name, for nearest-word hints.
-
-    `fields` has an entry for every mapped path that exists; `pins` is what should be stored as the pinned schema.
-    """
-
-    side: Side
-    identity: str
-    fields: Mapping[str, FieldSight]
-    drift: tuple[Drift, ...] = ()
-    names: tuple[str, ...] = ()
-    timezone: str = "UTC"
-    """The zone of the remote's naive timestamps."""
-
-
 # ── the remotes ──
 
 
@@ -113,26 +54,6 @@ class Pulled:
     whole: bool = True
     note: str = ""
     """Why it is not complete, in words, or empty."""
-
-
-class Whereabouts(StrEnum):
-    """What became of a record that a whole, complete pull did not bring."""
-
-    IN_SCOPE = "in_scope"
-    OUT_OF_SCOPE = "out_of_scope"
-    TRASHED = "trashed"
-    MERGED = "merged"
-    PURGED = "purged"
-    UNREADABLE = "unreadable"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """One record looked up by id. `row` is None where it cannot be read; `into` is the winner's id after a merge."""
-
-    whereabouts: Whereabouts
-    row: Row | None = None
-    into: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,34 +111,6 @@ class Remote(Protocol):
 
 
 # ── the state ──
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stop:
-    """A cell that is not to be written on `side` while the other side's value still is `source`: 208 taken back, 405 changed."""
-
-    side: Side
-    code: int
-    source: Base
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What the state knows of one mapping when a run begins.
-
-    `bases` holds only fields whose definition is still the one the base was agreed under. `absent` are links whose record
-    was missing at the last complete sweep. `last_counts` are of the last whole and complete pull.
-    """
-
-    links: frozenset[Link]
-    bases: Mapping[Link, Mapping[str, Base]]
-    apart: frozenset[Link]
-    stops: Mapping[tuple[Link, str], Stop]
-    absent: frozenset[Link]
-    last_counts: PerSide[int | None]
-    last_digest: str | None
-    """The mapping's digest at the last run that was not held, None at the first."""
-    last_scope: str | None
 
 
 class RunState(StrEnum):

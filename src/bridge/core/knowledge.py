@@ -1,0 +1,37 @@
+"""What the state knows of a mapping when a run begins: links, bases, decisions and the last run's counts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bridge.core.record import Base, Link, PerSide, Side
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """A cell that is not to be written on `side` while the other side's value still is `source`.
+
+    `code` says why: 208 a person took it back, 405 the system changed what it was given.
+    """
+
+    side: Side
+    code: int
+    source: Base
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the state knows of one mapping when a run begins.
+
+    `bases` holds only fields whose definition is still the one the base was agreed under. `absent` are links whose record
+    was missing at the last complete sweep. `last_counts` are of the last whole and complete pull.
+    """
+
+    links: frozenset[Link]
+    bases: Mapping[Link, Mapping[str, Base]]
+    apart: frozenset[Link]
+    stops: Mapping[tuple[Link, str], Stop]
+    absent: frozenset[Link]
+    last_counts: PerSide[int | None]
+    last_digest: str | None
+    """The mapping's digest at the last run that was not held, None at the first."""
+    last_scope: str | None
