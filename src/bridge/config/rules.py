@@ -1,0 +1,138 @@
+"""Rules and examples: sentences whose placeholders are fields, and rows whose paths the mapping knows."""
+
+from collections.abc import Iterator
+from collections.abc import Mapping as Map
+from string import Formatter
+
+from bridge.config.conditions import Conditions
+from bridge.config.draft import Draft
+from bridge.config.problems import expected, suggest
+from bridge.config.shape import ExampleShape, Sentence
+from bridge.config.tree import Trail
+from bridge.core.mapping import CivicrmSource, Example, Field, Rule, Text
+from bridge.core.record import Json, PerSide, Side
+
+CODES = frozenset(str(code) for codes in (range(101, 108), range(201, 209), range(401, 406), range(501, 506)) for code in codes)
+"""Discrepancy codes; 3xx are told by their rule's name."""
+
+
+def read_text(sentence: Sentence | None) -> Text:
+    """The languages that were given."""
+    return {} if sentence is None else sentence.model_dump(exclude_none=True)
+
+
+def read_rules(draft: Draft, fields: Map[str, Field]) -> tuple[Rule, ...]:
+    """The rules, by name."""
+    conditions = Conditions(draft, fields)
+    rules = []
+    for name, shape in sorted(draft.shape.rules.items()):
+        trail: Trail = ("rules", name)
+        _check_sentence(draft, (*trail, "say"), shape.say)
+        if shape.do is not None:
+            _check_sentence(draft, (*trail, "do"), shape.do)
+        rules.append(
+            Rule(
+                name=name,
+                severity=shape.severity,
+                when=conditions.read((*trail, "when"), shape.when),
+                say=read_text(shape.say),
+                do=read_text(shape.do),
+                owner=shape.owner,
+                due=shape.due,
+            )
+        )
+    return tuple(rules)
+
+
+def _check_sentence(draft: Draft, trail: Trail, sentence: Sentence) -> None:
+    """Every `{placeholder}` of every language is a field, and nothing more than a field's name."""
+    names = draft.keys("fields")
+    for language, text in read_text(sentence).items():
+        where = (*trail, language)
+        try:
+            parts = list(Formatter().parse(text))
+        except ValueError:
+            draft.add(where, expected("every `{` closed by `}`", text) + ".", "Write {{ and }} for the signs themselves.")
+            continue
+        for _, name, form, conversion in parts:
+            if name is None or (draft.is_broken(("fields",)) and name.isidentifier()):
+                continue
+            if form or conversion or name not in (*names, "name"):
+                found = name + (f"!{conversion}" if conversion else "") + (f":{form}" if form else "")
+                hint = suggest(found, names, kind="Fields")
+                draft.add(where, expected("a field of this mapping in braces", f"{{{found}}}") + ".", hint)
+
+
+def read_examples(
+    draft: Draft, civicrm: CivicrmSource, paths: PerSide[frozenset[str]], verdicts: frozenset[str]
+) -> tuple[Example, ...]:
+    """The examples. Their rows may use the mapping's `paths`; `verdicts` are the words that `expect` may use."""
+    return tuple(
+        _example(draft, ("examples", index), shape, civicrm, paths, verdicts)
+        for index, shape in enumerate(draft.shape.examples)
+    )
+
+
+def _example(
+    draft: Draft,
+    trail: Trail,
+    shape: ExampleShape,
+    civicrm: CivicrmSource,
+    paths: PerSide[frozenset[str]],
+    verdicts: frozenset[str],
+) -> Example:
+    flat = {path: (where, value) for path, where, value in _flat(shape.civicrm, civicrm)}
+    for path, (where, _) in flat.items():
+        _check_known(draft, (*trail, "civicrm", *where), path, paths.civicrm, Side.CIVICRM)
+    for path in shape.airtable:
+        _check_known(draft, (*trail, "airtable", path), path, paths.airtable, Side.AIRTABLE)
+    names = draft.keys("fields")
+    for name in shape.base:
+        if name not in names:
+            draft.add((*trail, "base", name), expected("a field of this mapping", name) + ".", suggest(name, names), key=True)
+    _check_expected(draft, (*trail, "expect"), shape, names, verdicts)
+    told = shape.expect.discrepancies
+    return Example(
+        name=shape.name,
+        rows=PerSide({path: value for path, (_, value) in flat.items()}, dict(shape.airtable)),
+        verdicts=dict(shape.expect.__pydantic_extra__ or {}),
+        discrepancies=None if told is None else frozenset(map(str, told)),
+        base=dict(shape.base),
+        today=shape.today,
+    )
+
+
+def _flat(row: Map[str, Json], civicrm: CivicrmSource) -> Iterator[tuple[str, Trail, Json]]:
+    """Each path of a CiviCRM row with its place and value; a map under a related alias is opened."""
+    for key, value in row.items():
+        if key in civicrm.related and isinstance(value, dict):
+            for inner, each in value.items():
+                yield f"{key}.{inner}", (key, inner), each
+        else:
+            yield key, (key,), value
+
+
+def _check_known(draft: Draft, trail: Trail, path: str, known: frozenset[str], side: Side) -> None:
+    if path not in known and not any(draft.is_broken((part,)) for part in ("fields", "match", "civicrm", "airtable")):
+        what = expected(f"a {side.title} place that this mapping uses", path)
+        draft.add(trail, what + ".", suggest(path, known), key=True)
+
+
+def _check_expected(draft: Draft, trail: Trail, shape: ExampleShape, names: tuple[str, ...], verdicts: frozenset[str]) -> None:
+    """Verdicts are words of the verdict table on two-sided fields; discrepancies are rules or codes."""
+    for name, verdict in (shape.expect.__pydantic_extra__ or {}).items():
+        field = draft.shape.fields.get(name)
+        if name not in names:
+            hint = suggest(name, (*names, "discrepancies"), kind="Fields")
+            draft.add((*trail, name), expected("a field of this mapping, or `discrepancies`", name) + ".", hint, key=True)
+        elif field is not None and (field.civicrm is None or field.airtable is None):
+            draft.add((*trail, name), f"expected a field of both sides, found `{name}`, which stands on one.", key=True)
+        if verdict not in verdicts:
+            draft.add((*trail, name), expected("a verdict", verdict) + ".", suggest(verdict, sorted(verdicts), kind="Verdicts"))
+    rules = draft.keys("rules")
+    for index, told in enumerate(shape.expect.discrepancies or ()):
+        if str(told) not in {*rules, *CODES}:
+            hint = suggest(told, rules, kind="Rules of this mapping")
+            draft.add(
+                (*trail, "discrepancies", index), expected("a rule of this mapping or a code such as 204", told) + ".", hint
+            )

@@ -1,0 +1,461 @@
+"""The shape of a mapping file: which keys there are, what each holds, and the prose that editors show beside it.
+
+Only the shape: what keys mean together is checked after, where the whole file is known.
+"""
+
+import datetime as dt
+import re
+from decimal import Decimal
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
+
+from bridge.config import terms
+from bridge.core import mapping as core
+
+T = TypeVar("T")
+
+_PERIOD = {"type": "string", "pattern": r"^[1-9][0-9]{0,4} ?[mhdw]$", "examples": ["30m", "2h", "14d"]}
+_SHARE = {"type": "string", "pattern": r"^[0-9]{1,3}(\.[0-9]{1,2})? ?%$", "examples": ["10%"]}
+_CLOCK = {"type": "string", "pattern": r"^([01]?[0-9]|2[0-3]):[0-5][0-9]$", "examples": ["05:00"]}
+_SPAN = {"type": "string", "examples": ["08:00-18:00"]}
+_DAYS = {"type": ["string", "array"], "items": {"enum": list(terms.DAYS)}, "examples": ["mon-thu", "mon,wed"]}
+_CLOSED = {"type": "string", "examples": ["2026-12-24..2027-01-01", "2026-11-26"]}
+
+Period = Annotated[dt.timedelta, BeforeValidator(terms.period), WithJsonSchema(_PERIOD)]
+DaysAhead = Annotated[dt.timedelta, BeforeValidator(terms.days_ahead), WithJsonSchema(_PERIOD)]
+Share = Annotated[float, BeforeValidator(terms.share), WithJsonSchema(_SHARE)]
+Clock = Annotated[dt.time, BeforeValidator(terms.clock), WithJsonSchema(_CLOCK)]
+ClockSpan = Annotated[tuple[dt.time, dt.time], BeforeValidator(terms.clock_span), WithJsonSchema(_SPAN)]
+Weekdays = Annotated[frozenset[int], BeforeValidator(terms.weekdays), WithJsonSchema(_DAYS)]
+DaySpan = Annotated[tuple[dt.date, dt.date], BeforeValidator(terms.day_span), WithJsonSchema(_CLOSED)]
+Crontab = Annotated[str, BeforeValidator(terms.crontab), WithJsonSchema({"type": "string", "examples": ["0 6 * * mon-fri"]})]
+Zone = Annotated[str, BeforeValidator(terms.zone), WithJsonSchema({"type": "string", "examples": ["America/New_York"]})]
+Number = Annotated[Decimal, BeforeValidator(terms.number), WithJsonSchema({"type": "number"})]
+Day = Annotated[dt.date, BeforeValidator(terms.day), WithJsonSchema({"type": "string", "format": "date"})]
+DayOrToday = Annotated[
+    dt.date | core.Today,
+    BeforeValidator(terms.day_or_today),
+    WithJsonSchema({"type": "string", "examples": ["2026-12-24", "today", "today+30d"]}),
+]
+
+
+def _matching(pattern: str, what: str) -> Any:
+    """A validator of text: it must match `pattern`, or the problem says it expected `what`."""
+
+    def check(value: object) -> str:
+        if not isinstance(value, str) or re.fullmatch(pattern, value) is None:
+            raise ValueError(f"expected {what}")
+        return value
+
+    return BeforeValidator(check, json_schema_input_type=Annotated[str, Field(pattern=f"^{pattern}$")])
+
+
+_SLUG = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
+MappingName = Annotated[str, _matching(_SLUG, "a name of lower-case letters, digits and hyphens, such as `benefits-groups`")]
+RuleName = Annotated[str, _matching(_SLUG, "a rule name of lower-case letters, digits and hyphens, such as `ends-soon`")]
+_NAME = r"[a-z][a-z0-9_]*"
+FieldName = Annotated[str, _matching(_NAME, "a field name of lower-case letters, digits and underscores, such as `head_count`")]
+Alias = Annotated[str, _matching(_NAME, "an alias of lower-case letters, digits and underscores, such as `membership`")]
+Word = Annotated[str, _matching(r"\S(.*\S)?", "text that is not blank (a number or true/false needs quotes)")]
+Entity = Annotated[str, _matching(r"[A-Z][A-Za-z0-9_]*", "an APIv4 entity such as `Organization` or `Membership`")]
+Path = Annotated[
+    str, _matching(r"[A-Za-z_][A-Za-z0-9_.]*(:[a-z]+)?", "an APIv4 field such as `organization_name` or `status_id:name`")
+]
+Region = Annotated[str, _matching(r"[A-Z]{2}", "a country's two capital letters, such as `US`")]
+
+
+def _scalar(value: object) -> object:
+    """Text, a number, or true/false."""
+    if isinstance(value, bool | int | float) or (isinstance(value, str) and value.strip()):
+        return value
+    raise ValueError("expected one value: text, a number, or true/false")
+
+
+Scalar = Annotated[Any, BeforeValidator(_scalar), WithJsonSchema({"type": ["string", "number", "boolean"]})]
+
+
+def _many_or_one(value: object) -> str:
+    return "many" if isinstance(value, list) else "one"
+
+
+OneOrMany = Annotated[Annotated[T, Tag("one")] | Annotated[list[T], Tag("many")], Discriminator(_many_or_one)]
+"""One item or a list of them."""
+
+Where = Annotated[list[list[Any]], Field(examples=[[["contact_sub_type", "CONTAINS", "Worker_Cooperative"]]])]
+
+
+class Shape(BaseModel):
+    """A map whose unknown keys are errors and whose values are never cast."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
+
+
+class Sentence(Shape):
+    """A sentence in each language."""
+
+    en: Word
+    """English; also shown where another language is missing."""
+    es: Word | None = None
+    """Spanish."""
+
+
+class PickShape(Shape):
+    """Which of several related rows is meant."""
+
+    prefer: dict[Path, list[Scalar]] = Field(default_factory=dict)
+    """A related field and its values, best first: `{status_id.is_current_member: [true, false]}`."""
+    latest: Path | None = None
+    """Among equals, the row with the latest of this date field."""
+
+
+class RelatedShape(Shape):
+    """Rows of another CiviCRM entity, pulled in bulk and joined here. Exactly one of `pick`, `count` and `sum`."""
+
+    entity: Entity
+    """Any APIv4 entity, such as `Membership`."""
+    by: Path
+    """The related field that holds this record's id, such as `contact_id`."""
+    where: Where = Field(default_factory=list)
+    """APIv4 conditions on the related rows."""
+    pick: PickShape | None = None
+    """Use the fields of one row, as `alias.field`."""
+    count: Literal[True] | None = None
+    """Use the number of rows, as `alias`."""
+    sum: Path | None = None
+    """Use the total of this field, as `alias`."""
+
+
+class CivicrmShape(Shape):
+    """What is pulled from CiviCRM."""
+
+    entity: Entity
+    """Any APIv4 entity: `Organization`, `Individual`, `Membership`, …"""
+    where: Where = Field(default_factory=list)
+    """APIv4 conditions, as the API Explorer writes them: `[field, operator, value]`. Records outside are not seen."""
+    related: dict[Alias, RelatedShape] = Field(default_factory=dict)
+    """Other entities whose rows belong to a record, by the alias that field paths begin with."""
+
+
+class AirtableShape(Shape):
+    """What is pulled from Airtable."""
+
+    base: Word
+    """An alias set as BRIDGE_AIRTABLE__BASES__<ALIAS>, in lower case, or an `app…` id."""
+    table: Word
+    """The table's name, or its `tbl…` id."""
+    where: Where = Field(default_factory=list)
+    """Conditions `[column, operator, value]`, such as `[Archived, "=", false]`."""
+
+
+class PairShape(Shape):
+    """A CiviCRM field and an Airtable column whose values are compared."""
+
+    civicrm: Path
+    """The CiviCRM field, by its APIv4 name."""
+    airtable: Word
+    """The Airtable column, by the name staff see or its `fld…` id."""
+    as_: core.FieldType | None = Field(default=None, alias="as", strict=False)
+    """How they are compared. Default: the type of the mapped field with these two places, else `identifier`."""
+    region: Region | None = None
+    """For `as: phone`: the country of numbers written without one. Default US."""
+
+
+class SimilarShape(PairShape):
+    """A pair of names that may be alike without being equal: suggests, never links."""
+
+    least: float = Field(ge=0.5, le=1, strict=False)
+    """How alike they must be, 0.5 to 1; 0.88 finds most misspellings."""
+
+
+class MatchShape(Shape):
+    """One way to find who is who. Exactly one of `exact` and `similar`."""
+
+    exact: OneOrMany[PairShape] | None = None
+    """Records match where this pair, or every pair of the list, is equal and not blank."""
+    similar: SimilarShape | None = None
+    """Records are suggested to a person where these are alike."""
+    within: OneOrMany[PairShape] | None = None
+    """For `similar`: only among records where this is equal."""
+
+
+class FieldShape(Shape):
+    """One field: where it stands, its type, who owns it. On one side only, it is read for rules."""
+
+    civicrm: Path | None = None
+    """The CiviCRM field, by its APIv4 name; `alias.field` for a related row."""
+    airtable: Word | None = None
+    """The Airtable column, by the name staff see or its `fld…` id."""
+    type: core.FieldType = Field(strict=False)
+    """How a cell is read, compared and written."""
+    authority: core.Authority | None = Field(default=None, strict=False)
+    """Which side owns it: `civicrm`, `airtable`, `either` (edits travel both ways) or `report` (compare, never write)."""
+    values: dict[Word, Word] | None = None
+    """For choices: CiviCRM's stable name to Airtable's option. Several names may share one option."""
+    region: Region | None = None
+    """For a phone: the country of numbers written without one. Default US."""
+    precision: Annotated[int, Field(ge=0, le=8)] | None = None
+    """For numbers: digits after the point. Default: integer 0, money 2, percent 4, number 6."""
+    ignore: list[Literal["case", "accents", "punctuation"]] | None = None
+    """For text: differences that do not count."""
+    to: MappingName | None = None
+    """For a reference: the mapping whose links say who is who."""
+    from_: Literal["datetime"] | None = Field(default=None, alias="from")
+    """For a date: `datetime` where one side holds a moment; its day in the mapping's time zone counts."""
+    sensitive: bool = False
+    """True: the value never leaves for Slack, logs, metrics or error texts."""
+    fill_blank: bool | None = None
+    """False: a blank at first contact is reported, not filled. Default true."""
+    first_contact: core.FirstContact | None = Field(default=None, strict=False)
+    """Where two values differ and were never agreed: `report` (default) or `authority` (the owner's wins)."""
+    on_edit: core.OnEdit | None = Field(default=None, strict=False)
+    """An edit on the side that does not own the field: `revert` (default; put back and told) or `report` (left and told)."""
+    on_conflict: core.OnConflict | None = Field(default=None, strict=False)
+    """For `either`, both sides edited: `report` (default), `civicrm`, `airtable`, `newest`, or `union` (of choices)."""
+    clear: bool | None = None
+    """True: a blank may replace a value. Default false: it is reported."""
+
+
+class UnmatchedShape(Shape):
+    """What happens to a record without partner."""
+
+    civicrm: core.Unmatched = Field(default=core.Unmatched.IGNORE, strict=False)
+    """A record found only in CiviCRM: `ignore`, `report`, or `create` it in Airtable."""
+    airtable: core.Unmatched = Field(default=core.Unmatched.IGNORE, strict=False)
+    """A record found only in Airtable: `ignore`, `report`, or `create` it in CiviCRM."""
+
+
+class OtherField(Shape):
+    """A cell to compare with."""
+
+    civicrm: FieldName | None = None
+    """A field's cell in CiviCRM."""
+    airtable: FieldName | None = None
+    """A field's cell in Airtable."""
+
+
+def _field_or_number(value: object) -> str:
+    return "field" if isinstance(value, dict) else "number"
+
+
+NumberOrField = Annotated[
+    Annotated[Number, Tag("number")] | Annotated[OtherField, Tag("field")],
+    Discriminator(_field_or_number),
+]
+
+
+class ConditionShape(Shape):
+    """A side, a field of this mapping and one operator; or `any`, `not`. In a list, all must hold."""
+
+    civicrm: FieldName | None = None
+    """The field whose cell in CiviCRM is asked."""
+    airtable: FieldName | None = None
+    """The field whose cell in Airtable is asked."""
+    field: FieldName | None = None
+    """For `differs`: the field whose two sides are compared."""
+    is_: Scalar = Field(default=None, alias="is")
+    """It has this value."""
+    is_not: Scalar = None
+    """It has another value."""
+    in_: list[Scalar] | None = Field(default=None, alias="in")
+    """It has one of these values."""
+    not_in: list[Scalar] | None = None
+    """It has none of these values."""
+    blank: bool | None = None
+    """True: it is blank. False: it has a value."""
+    before: DayOrToday | None = None
+    """Earlier than a date, `today` or `today+30d`."""
+    after: DayOrToday | None = None
+    """Later than a date, `today` or `today+30d`."""
+    within: DaysAhead | None = None
+    """From today up to this far ahead, such as `60d`."""
+    overdue_by: DaysAhead | None = None
+    """At least this long ago, such as `30d`."""
+    more_than: NumberOrField | None = None
+    """Above a number or another cell: `{civicrm: workers}`."""
+    less_than: NumberOrField | None = None
+    """Below a number or another cell."""
+    differs: Literal[True] | None = None
+    """The two sides of `field` differ."""
+    any: "list[OneOrMany[ConditionShape]] | None" = None
+    """True if one of these holds."""
+    not_: "OneOrMany[ConditionShape] | None" = Field(default=None, alias="not")
+    """True if this does not hold."""
+
+
+class RuleShape(Shape):
+    """A discrepancy across the two systems, told where `when` holds for a pair of records."""
+
+    severity: core.Severity = Field(strict=False)
+    """`low`, `medium` or `high`."""
+    when: OneOrMany[ConditionShape]
+    """Conditions; in a list, all must hold."""
+    say: Sentence
+    """What is wrong, in plain words; `{field}` shows a field's value."""
+    do: Sentence | None = None
+    """What staff should do."""
+    owner: (
+        Annotated[str, _matching(_NAME, "a role of lower-case letters, digits and underscores, such as `membership`")] | None
+    ) = None
+    """A role, mapped to people or channels by BRIDGE_OWNERS__<ROLE>."""
+    due: Period | None = None
+    """How long staff have, such as `14d`."""
+
+
+class LimitShape(Shape):
+    """A bound on one kind of change; keys left out keep their defaults."""
+
+    share: Share | None = None
+    """At most this part of a side's records, such as `10%`."""
+    count: Annotated[int, Field(ge=0)] | None = None
+    """At most this many."""
+    floor: Annotated[int, Field(ge=0)] | None = None
+    """No share is judged below this population."""
+
+
+class CanariesShape(Shape):
+    """Records that must be seen by every sweep, or the plan is held."""
+
+    civicrm: list[Annotated[int, Field(ge=1)]] = Field(default_factory=list)
+    """CiviCRM ids."""
+    airtable: list[Annotated[str, _matching(r"rec[0-9A-Za-z]{14,}", "an Airtable record id such as `rec0123456789ABCD`")]] = (
+        Field(default_factory=list)
+    )
+    """Airtable `rec…` ids."""
+
+
+class GuardShape(Shape):
+    """What a plan may do without a person's word."""
+
+    updates: LimitShape | None = None
+    """Records changed, per side. Default: 10 %, 50, judged from 20 records up."""
+    creates: LimitShape | None = None
+    """Records created, per side. Default: 10."""
+    clears: LimitShape | None = None
+    """Cells blanked, per side. Default: 0."""
+    shrink: Share | None = None
+    """Fewer records than last time by more than this hold the plan. Default: 10 %."""
+    canaries: CanariesShape | None = None
+    """Records that must be seen."""
+
+
+class SlotShape(Shape):
+    """When something runs. Exactly one of `every`, `at` and `crontab`."""
+
+    every: Period | None = None
+    """Again and again: `30m`."""
+    between: ClockSpan | None = None
+    """For `every`: only at this time of day, such as "08:00-18:00"."""
+    at: Clock | None = None
+    """Once a day, such as "05:00"."""
+    crontab: Crontab | None = None
+    """Five fields: minute, hour, day of month, month, weekday (0 or 7 is Sunday; names are clearer)."""
+    on: Weekdays | None = None
+    """On these days: `mon-thu`, `mon,wed`. Default: every day."""
+
+
+class ScheduleShape(Shape):
+    """When the mapping runs under `bridge serve`."""
+
+    timezone: Zone
+    """The zone of all times here, and of what `today` means in rules."""
+    sync: SlotShape | None = None
+    """Pull what changed and reconcile it."""
+    sweep: SlotShape | None = None
+    """Pull everything and reconcile it: finds absences and resolves."""
+    digest: SlotShape | None = None
+    """Tell staff."""
+    closed: list[DaySpan] = Field(default_factory=list)
+    """Days without runs: `2026-12-24..2027-01-01`."""
+
+
+class SlackReport(Shape):
+    """Told in Slack."""
+
+    channel: Annotated[str, _matching(r"#[\w-]{1,80}|[CGD][A-Z0-9]{6,}", "a Slack channel such as `#membership` or its id")]
+    """`#name` or the channel's id."""
+    language: Literal["en", "es"] = "en"
+    """`en` or `es`."""
+
+
+class AirtableReport(Shape):
+    """Upserted by fingerprint into a table of the same base."""
+
+    table: Word
+    """The table's name or `tbl…` id."""
+
+
+class CivicrmReport(Shape):
+    """Written as activities, completed when resolved."""
+
+    activity_type: Word
+    """The activity type's name."""
+
+
+class ReportShape(Shape):
+    """Where discrepancies are told besides the ledger."""
+
+    slack: SlackReport | None = None
+    """A Slack channel."""
+    airtable: AirtableReport | None = None
+    """An Airtable table."""
+    civicrm: CivicrmReport | None = None
+    """CiviCRM activities."""
+
+
+class ExpectShape(BaseModel):
+    """What an example should come to: `discrepancies`, and a verdict for each field named."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True, use_attribute_docstrings=True)
+    __pydantic_extra__: dict[str, Word]
+
+    discrepancies: list[Scalar] | None = None
+    """All rule names and codes expected; `[]` for none at all."""
+
+
+class ExampleShape(Shape):
+    """A pair of rows and what the mapping should make of them; run by `bridge check`."""
+
+    name: Word
+    """What it shows, in plain words."""
+    civicrm: dict[str, Any] = Field(default_factory=dict)
+    """The CiviCRM row, by field; a related row as a map under its alias."""
+    airtable: dict[str, Any] = Field(default_factory=dict)
+    """The Airtable row, by column."""
+    base: dict[FieldName, Any] = Field(default_factory=dict)
+    """What both sides last agreed on, by field of this mapping."""
+    today: Day | None = None
+    """The day it is run on. Default: the real one."""
+    expect: ExpectShape
+    """What it should come to."""
+
+
+class MappingShape(Shape):
+    """One mapping: a CiviCRM entity, an Airtable table, and how they are kept in agreement."""
+
+    mapping: MappingName
+    """Its name, unique among all files."""
+    title: Sentence | None = None
+    """What staff call it."""
+    mode: core.Mode = Field(default=core.Mode.OBSERVE, strict=False)
+    """`observe` (default: plan and report) or `correct` (also write, if BRIDGE_MODE says correct too)."""
+    civicrm: CivicrmShape
+    """The CiviCRM side."""
+    airtable: AirtableShape
+    """The Airtable side."""
+    match: Annotated[list[MatchShape], Field(min_length=1)]
+    """How records are matched: stored links first, then these in order."""
+    fields: Annotated[dict[FieldName, FieldShape], Field(min_length=1)]
+    """The fields, by the name that rules use."""
+    unmatched: UnmatchedShape = UnmatchedShape()
+    """What happens to records without partner."""
+    rules: dict[RuleName, RuleShape] = Field(default_factory=dict)
+    """Discrepancies across the two systems, by name."""
+    guard: GuardShape = GuardShape()
+    """What a plan may do without a person's word."""
+    schedule: ScheduleShape | None = None
+    """When it runs under `bridge serve`."""
+    report: ReportShape = ReportShape()
+    """Where discrepancies are told besides the ledger."""
+    examples: list[ExampleShape] = Field(default_factory=list)
+    """Rows that show what the mapping does, checked by `bridge check`."""
