@@ -384,7 +384,11 @@ class Slots(Protocol):
 
 
 class Turn(Protocol):
-    """A base's recent send times (seconds since the epoch, oldest first, at most 16) and its pause, to be read and replaced."""
+    """When a base's recent requests count and until when it is paused (seconds since the epoch): to be read and replaced.
+
+    `sent` holds the moments at which recent requests were counted at the latest, ascending, at most 16. Both attributes are
+    kept as they stand when the turn ends, exactly (as 64-bit floats).
+    """
 
     sent: Sequence[float]
     paused_until: float

@@ -1,0 +1,1 @@
+"""Airtable: the only user of pyairtable. Nothing here knows CiviCRM, the state or who is told."""
