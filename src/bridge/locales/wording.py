@@ -1,0 +1,207 @@
+"""The English wording of everything that has a fixed set of kinds: codes, severities, states, reasons.
+
+Written for staff, not for engineers. `{placeholders}` are filled by name. `N_` marks a message for the catalogues.
+"""
+
+from dataclasses import dataclass
+
+from bridge.core.ledger import Reason, State
+from bridge.core.mapping import Severity
+from bridge.core.report import PlanState, Standing
+
+
+def N_(message: str) -> str:  # noqa: N802  # gettext's own word for a message translated later
+    """The message itself."""
+    return message
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """A code's short title, the sentence that says what is the matter, and the one that says what to do next."""
+
+    title: str
+    what: str
+    do: str
+
+
+CODES: dict[int, Wording] = {
+    101: Wording(
+        N_("Only in CiviCRM"),
+        N_("{name} is in CiviCRM and not in Airtable."),
+        N_("Add it in Airtable, or correct the record it should match. If it does not belong there, accept this."),
+    ),
+    102: Wording(
+        N_("Only in Airtable"),
+        N_("{name} is in Airtable and not in CiviCRM."),
+        N_("Add it in CiviCRM, or correct the record it should match. If it does not belong there, accept this."),
+    ),
+    103: Wording(
+        N_("More than one possible match"),
+        N_("{name} in {side} fits more than one record in {other}, so it was left alone."),
+        N_("Open the records, decide which one is meant, and confirm that match."),
+    ),
+    104: Wording(
+        N_("Similar, waiting for a person"),
+        N_("{name} in CiviCRM looks like {candidate} in Airtable; only a person can say whether they are the same."),
+        N_("Confirm the match if they are the same, reject it if they are not."),
+    ),
+    105: Wording(
+        N_("Twice in one system"),
+        N_("{name} is more than once in {side}."),
+        N_("Merge the records in {side}, or correct the one that carries the wrong number or name."),
+    ),
+    106: Wording(
+        N_("No longer found"),
+        N_("{name} is no longer found in {side}: {whereabouts}. Nothing was changed in {other}."),
+        N_("If it left on purpose, end it in {other} too; if not, restore it in {side}."),
+    ),
+    107: Wording(
+        N_("Merged in CiviCRM"),
+        N_("{name} was merged into another contact in CiviCRM; bridge now follows the contact that was kept."),
+        N_("Check that the contact that was kept is the right one."),
+    ),
+    201: Wording(
+        N_("Blank where it should be filled"),
+        N_("{name}: “{field}” is blank in one system and filled in the other."),
+        N_("Fill it in where it is blank, or clear it in the other system."),
+    ),
+    202: Wording(
+        N_("Differs, and never agreed before"),
+        N_("{name}: “{field}” differs, and the two systems never agreed on it before."),
+        N_("Correct the one that is wrong. Once both say the same, this closes by itself."),
+    ),
+    203: Wording(
+        N_("Edited in the wrong system"),
+        N_("{name}: “{field}” was edited in the system that does not own it."),
+        N_("If the edit is right, make it in the system that owns the field."),
+    ),
+    204: Wording(
+        N_("Edited differently in both systems"),
+        N_("{name}: “{field}” was edited in both systems, and not in the same way."),
+        N_("Decide which is right and correct the other. Once both say the same, this closes by itself."),
+    ),
+    205: Wording(
+        N_("Emptied in one system"),
+        N_("{name}: “{field}” was emptied in one system; what the other one holds was kept."),
+        N_("If it should be empty, empty it in both systems; if not, fill it in again."),
+    ),
+    206: Wording(
+        N_("Cannot be read"),
+        N_("{name}: what stands in “{field}” cannot be read, so it was left alone in both systems."),
+        N_("Correct it where it stands."),
+    ),
+    207: Wording(
+        N_("Differs"),
+        N_("{name}: “{field}” differs. Bridge only reports this field."),
+        N_("Correct the one that is wrong."),
+    ),
+    208: Wording(
+        N_("Taken back"),
+        N_("{name}: a change of “{field}” was taken back and is not made again."),
+        N_("Correct the source if it is wrong, or reopen this to let the change be made."),
+    ),
+    401: Wording(
+        N_("Change refused"),
+        N_("{side} refused a change to {name}."),
+        N_("Make the change by hand, or correct what the system refuses."),
+    ),
+    402: Wording(
+        N_("Edited while being written"),
+        N_("{name} was edited just before bridge wrote to it, so nothing was written."),
+        N_("Nothing to do: the next run looks again."),
+    ),
+    403: Wording(
+        N_("Write in doubt"),
+        N_("The connection was lost while {name} was being written; it is not known whether the change arrived."),
+        N_("Nothing to do yet: the next run looks before it writes. If this stays, look at the record yourself."),
+    ),
+    404: Wording(
+        N_("Protected"),
+        N_("{name} is protected, so the change was not made: bridge leaves such memberships and contacts to people."),
+        N_("Make the change by hand in CiviCRM if it is right."),
+    ),
+    405: Wording(
+        N_("Stored differently than sent"),
+        N_("{name}: “{field}” was stored differently than it was sent."),
+        N_("Look at the field in both systems, and shorten or correct the source."),
+    ),
+    501: Wording(
+        N_("Field missing or changed"),
+        N_("The field “{field}” is missing in {side} or is now of another kind. It is left alone until that is mended."),
+        N_("Bring the field back, or ask whoever looks after the mapping to change it."),
+    ),
+    502: Wording(
+        N_("Option gone or new"),
+        N_("The options of “{field}” in {side} changed: one is gone or new."),
+        N_("Bring the option back, or ask whoever looks after the mapping to add it."),
+    ),
+    503: Wording(
+        N_("Field renamed"),
+        N_("The field “{field}” was renamed in {side}. It is left alone until the name fits again."),
+        N_("Rename it back, or ask whoever looks after the mapping to use the new name."),
+    ),
+    504: Wording(
+        N_("Source not read"),
+        N_("{side} could not be read, so nothing could be compared."),
+        N_("Bridge tries again at its next run. If this stays, tell whoever looks after bridge."),
+    ),
+    505: Wording(
+        N_("Call quota used up"),
+        N_("The month's calls to {side} are used up, so it is not read again before the first of next month."),
+        N_("Wait, or have the plan raised."),
+    ),
+}
+
+RULE = Wording(
+    N_("A rule of the mapping"),
+    N_("{name} meets the rule “{rule}”."),
+    N_("Look at the record in both systems."),
+)
+"""What stands in for a 3xx whose rule has no words, or is no longer in the mapping."""
+
+BLANK_AT_OWNER = N_("{name}: “{field}” is blank in {owner}, which owns it, and filled in {edited}.")
+EDITED_AT_OTHER = N_("{name}: “{field}” was edited in {edited}, but {owner} owns it.")
+EDIT_AT_OWNER = N_("If the edit is right, make it in {owner}.")
+SOME_SIDE = N_("one of the two systems")
+
+SEVERITIES = {Severity.LOW: N_("low"), Severity.MEDIUM: N_("medium"), Severity.HIGH: N_("high")}
+
+STATES = {
+    State.OPEN: N_("open"),
+    State.SNOOZED: N_("snoozed"),
+    State.ACCEPTED: N_("accepted"),
+    State.RESOLVED: N_("resolved"),
+}
+
+STANDINGS = {
+    Standing.NEW: N_("new"),
+    Standing.WORSE: N_("worse or back"),
+    Standing.ONGOING: N_("ongoing"),
+    Standing.RESOLVED: N_("resolved"),
+    Standing.SNOOZED: N_("snoozed"),
+    Standing.ACCEPTED: N_("accepted"),
+}
+
+PLAN_STATES = {
+    PlanState.PROPOSED: N_("proposed, nothing written"),
+    PlanState.HELD: N_("held, waiting for a person"),
+    PlanState.APPLIED: N_("written"),
+}
+
+REASONS = {
+    Reason.BOTH_RIGHT: N_("both are right"),
+    Reason.EXCEPTION: N_("an agreed exception"),
+    Reason.TIMING: N_("settles by itself"),
+    Reason.NOT_OURS: N_("somebody else has to mend it"),
+    Reason.HISTORICAL: N_("too old to be worth mending"),
+    Reason.OTHER: N_("another reason, see the note"),
+}
+
+DETAILS = {
+    "out_of_scope": N_("it is outside what this mapping covers"),
+    "trashed": N_("it is in the trash"),
+    "merged": N_("it was merged into another record"),
+    "purged": N_("it was deleted for good"),
+    "unreadable": N_("it cannot be read"),
+}
+"""Words of the engine that stand in a discrepancy's details, as people say them."""

@@ -1,0 +1,244 @@
+"""What bridge says: complete in both languages, plain, and never out of words."""
+
+import datetime as dt
+import re
+import string
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po
+from hypothesis import given
+from hypothesis import strategies as st
+
+import bridge
+from bridge.core.ledger import Entry, Reason, State
+from bridge.core.mapping import (
+    AirtableSource,
+    Authority,
+    CivicrmSource,
+    Field,
+    FieldType,
+    Mapping,
+    Mode,
+    Operator,
+    Rule,
+    Severity,
+)
+from bridge.core.mapping import Test as Condition
+from bridge.core.plan import Discrepancy
+from bridge.core.record import PerSide, Side
+from bridge.core.report import PlanState, Standing
+from bridge.language import LANGUAGES, MISSING, Language, plain
+from bridge.locales import wording
+
+SOURCE = Path(bridge.__file__).parent
+EN, ES = Language("en"), Language("es")
+CODES = (
+    *range(101, 108),
+    *range(201, 209),
+    *range(401, 406),
+    *range(501, 506),
+)
+
+LAPSED = Rule(
+    name="enrolled-without-membership",
+    severity=Severity.HIGH,
+    when=Condition("benefits_status", Operator.BLANK, operand=False, side=Side.AIRTABLE),
+    say={"en": "{name} is enrolled; its membership ended on {membership_ends}.", "es": "{name} terminó el {membership_ends}."},
+    do={"en": "Call the co-op."},
+)
+GROUPS = Mapping(
+    name="groups",
+    title={"en": "Benefits groups", "es": "Grupos de beneficios"},
+    mode=Mode.OBSERVE,
+    civicrm=CivicrmSource(entity="Organization"),
+    airtable=AirtableSource(base="benefits", table="Groups"),
+    match=(),
+    fields={
+        "benefits_status": Field(
+            name="benefits_status", at=PerSide("Benefits.Status", "Status"), type=FieldType.TEXT, authority=Authority.AIRTABLE
+        )
+    },
+    rules=(LAPSED,),
+)
+
+
+def a_discrepancy(code: int, **more: object) -> Discrepancy:
+    given: dict[str, object] = {
+        "mapping": "groups",
+        "code": code,
+        "severity": Severity.MEDIUM,
+        "ids": PerSide("12", None),
+        "name": "Arroyo Bakery",
+        "field": "benefits_status",
+    }
+    return Discrepancy(**{**given, **more})  # type: ignore[arg-type]
+
+
+def messages() -> set[tuple[str, ...]]:
+    """Every message in the source and the templates; a plural one as both of its forms."""
+    methods = [("**.py", "python"), ("**.html", "jinja2")]
+    keywords = {"say": None, "N_": None, "plural": (1, 2)}
+    found = extract_from_dir(SOURCE, methods, {"**.html": {"silent": "false"}}, keywords)
+    return {message if isinstance(message, tuple) else (message,) for _, _, message, _, _ in found}
+
+
+def catalogue(code: str) -> Catalog:
+    with (SOURCE / "locales" / code / "LC_MESSAGES" / "bridge.po").open("rb") as file:
+        return read_po(file, locale=code)
+
+
+def forms(text: object) -> tuple[str, ...]:
+    return tuple(map(str, text)) if isinstance(text, (tuple, list)) else (str(text),)
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_a_catalogue_carries_every_message_and_no_other(code: str) -> None:
+    assert {forms(message.id) for message in catalogue(code) if message.id} == messages()
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_every_message_is_translated_with_the_same_placeholders(code: str) -> None:
+    for message in catalogue(code):
+        if not message.id:
+            continue
+        assert not message.fuzzy
+        asked = {name for text in forms(message.id) for _, name, _, _ in string.Formatter().parse(text) if name}
+        for text in forms(message.string):
+            assert text
+            assert {name for _, name, _, _ in string.Formatter().parse(text) if name} <= asked
+        told = {name for text in forms(message.string) for _, name, _, _ in string.Formatter().parse(text) if name}
+        assert told == asked
+
+
+def test_english_wording_is_its_own_message_id() -> None:
+    assert all(forms(message.id) == forms(message.string) for message in catalogue("en") if message.id)
+
+
+def test_no_spanish_message_was_left_in_english() -> None:
+    same = {forms(m.id)[0] for m in catalogue("es") if m.id and m.id == m.string and " " in forms(m.id)[0]}
+    assert same == set()
+
+
+def test_every_code_has_its_own_words() -> None:
+    assert tuple(wording.CODES) == CODES
+    assert len({words.what for words in wording.CODES.values()}) == len(CODES)
+
+
+def test_every_kind_has_a_word_in_both_languages() -> None:
+    for language in (EN, ES):
+        assert all(language.severity(each) for each in Severity)
+        assert all(language.state(each) for each in State)
+        assert all(language.standing(each) for each in Standing)
+        assert all(language.plan_state(each) for each in PlanState)
+        assert all(language.reason(each.value) != each.value for each in Reason)
+    assert ES.severity(Severity.HIGH) == "alta"
+
+
+@pytest.mark.parametrize("language", [EN, ES], ids=["en", "es"])
+@pytest.mark.parametrize("code", CODES)
+def test_a_code_is_one_sentence_and_what_to_do(code: int, language: Language) -> None:
+    details = {"side": "Airtable", "whereabouts": "trashed", "candidate": "Arroyo Panadería"}
+    sentence = language.discrepancy(a_discrepancy(code, details=details), GROUPS)
+    for text in (sentence.what, sentence.do):
+        assert text.endswith(".")
+        assert MISSING not in text
+        assert "{" not in text
+
+
+def test_a_sentence_names_the_record_the_field_and_who_owns_it() -> None:
+    assert EN.discrepancy(a_discrepancy(203), GROUPS).what == (
+        "Arroyo Bakery: “benefits status” was edited in CiviCRM, but Airtable owns it."
+    )
+    assert EN.discrepancy(a_discrepancy(203)).what == (
+        "Arroyo Bakery: “benefits status” was edited in the system that does not own it."
+    )
+    assert ES.discrepancy(a_discrepancy(201), GROUPS).what == (
+        "Arroyo Bakery: «benefits status» está vacío en Airtable, al que le corresponde, y lleno en CiviCRM."
+    )
+
+
+def test_the_words_of_the_engine_are_said_in_the_readers_language() -> None:
+    absent = a_discrepancy(106, details={"side": "CiviCRM", "whereabouts": "trashed"})
+    assert ES.discrepancy(absent).what == (
+        "Arroyo Bakery ya no se encuentra en CiviCRM: está en la papelera. No se cambió nada en Airtable."
+    )
+
+
+def test_a_rule_speaks_its_authors_words_with_dates_as_people_write_them() -> None:
+    found = a_discrepancy(300, rule=LAPSED.name, details={"membership_ends": "2026-11-16"})
+    assert EN.discrepancy(found, GROUPS).what == "Arroyo Bakery is enrolled; its membership ended on Nov 16, 2026."
+    spanish = ES.discrepancy(found, GROUPS)
+    assert spanish.what == "Arroyo Bakery terminó el 16 nov 2026."
+    assert spanish.do == "Call the co-op.", "words the author gave in English only are better than none"
+
+
+def test_a_rule_without_its_mapping_still_says_something() -> None:
+    found = a_discrepancy(300, rule=LAPSED.name)
+    assert EN.discrepancy(found).what == "Arroyo Bakery meets the rule “Enrolled without membership”."
+
+
+def test_what_nothing_fills_is_an_ellipsis() -> None:
+    found = a_discrepancy(300, rule=LAPSED.name)
+    assert EN.discrepancy(found, GROUPS).what == f"Arroyo Bakery is enrolled; its membership ended on {MISSING}."
+
+
+def test_an_entry_speaks_as_its_discrepancy() -> None:
+    now = dt.datetime(2026, 11, 16, tzinfo=dt.UTC)
+    found = a_discrepancy(204)
+    entry = Entry(discrepancy=found, state=State.OPEN, opened_at=now, seen_at=now)
+    assert EN.discrepancy(entry) == EN.discrepancy(found)
+
+
+@given(
+    code=st.integers(0, 999),
+    name=st.text(),
+    field=st.none() | st.text(),
+    rule=st.none() | st.text(min_size=1),
+    details=st.dictionaries(st.sampled_from(["side", "name", "reason", "membership_ends"]), st.text()),
+)
+def test_no_discrepancy_leaves_us_speechless(
+    code: int, name: str, field: str | None, rule: str | None, details: dict[str, str]
+) -> None:
+    for language in (EN, ES):
+        sentence = language.discrepancy(a_discrepancy(code, name=name, field=field, rule=rule, details=details), GROUPS)
+        assert sentence.what
+        assert "\n" not in sentence.what
+
+
+def test_what_a_record_says_is_never_taken_for_a_placeholder() -> None:
+    tricky = a_discrepancy(101, name="{side} {name.__class__} %s")
+    assert EN.discrepancy(tricky).what == "{side} {name.__class__} %s is in CiviCRM and not in Airtable."
+
+
+def test_a_name_cannot_turn_the_line_around_or_break_it() -> None:
+    assert plain("Arroyo\u202eyrekaB\u2066 \x00Co\nop\ud800") == "ArroyoyrekaB Co op"
+    assert plain("\u0646\u200c\u0648") == "\u0646\u200c\u0648", "a joiner that a language needs stays"
+
+
+def test_plurals_dates_and_numbers_follow_the_language() -> None:
+    assert [EN.age(0), EN.age(1), EN.age(1200)] == ["today", "1 day", "1,200 days"]
+    assert [ES.age(0), ES.age(1), ES.age(3)] == ["hoy", "1 día", "3 días"]
+    day = dt.date(2026, 11, 16)
+    assert (EN.day(day), ES.day(day)) == ("Nov 16, 2026", "16 nov 2026")
+    at = dt.datetime(2026, 11, 16, 3, 5, tzinfo=dt.UTC)
+    assert Language("en", "America/New_York").moment(at) == "Nov 15, 2026 22:05 EST"
+
+
+def test_an_unknown_language_speaks_english_and_a_region_is_ignored() -> None:
+    assert (Language("fr").code, Language("es-MX").code, Language("ES_us").code) == ("en", "es", "es")
+
+
+def test_an_authors_text_falls_back_to_english_and_then_to_anything() -> None:
+    assert ES.text({"en": "Groups"}) == "Groups"
+    assert ES.text({"fr": "Groupes"}) == "Groupes"
+    assert ES.text({}) == ""
+
+
+def test_the_words_are_for_staff() -> None:
+    """No engineer's word in any sentence staff read."""
+    jargon = re.compile(r"\b(null|sync|api|fingerprint|payload|boolean|timeout|token|exception)\b", re.IGNORECASE)
+    said = [text for words in wording.CODES.values() for text in (words.title, words.what, words.do)]
+    assert [text for text in said if jargon.search(text)] == []
