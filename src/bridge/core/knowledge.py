@@ -8,7 +8,7 @@ from bridge.core.record import Base, Link, PerSide, Side
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
-    """A cell that is not to be written on `side` while the other side's value still is `source`.
+    """A cell that was written on `side` and is not to be written again, either way, while the other side's value is `source`.
 
     `code` says why: 208 a person took it back, 405 the system changed what it was given.
     """

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bridge.core.mapping import Severity
-from bridge.core.record import Cell, Json, Link, PerSide, Side, Value
+from bridge.core.record import Base, Cell, Json, Link, PerSide, Side, Value
 
 
 class Action(StrEnum):
@@ -37,7 +37,7 @@ class CellChange:
     before_raw: Json
     after_raw: Json
     why: str
-    source: Value | None = None
+    source: Base = None
     sensitive: bool = False
     clears: bool = False
     sealed: tuple[str, str] | None = None

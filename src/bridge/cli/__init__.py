@@ -1,0 +1,56 @@
+"""The commands, one file per group: the only place that prints, and the only one that knows exit codes.
+
+0 done · 1 failed, a rerun may help · 2 usage, configuration or credentials · 3 held, a person is needed ·
+4 done and something to see (only with `--detailed-exitcode`).
+
+Command modules import what is heavy inside their functions, so that `--help` answers at once.
+"""
+
+import sys
+
+import typer
+
+from bridge.cli import checking, demo, discrepancies, looking, matches, reporting, state, syncing
+from bridge.cli.screen import exit_code, explain_error
+from bridge.errors import BridgeError
+
+app = typer.Typer(
+    name="bridge",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Reconciles CiviCRM and Airtable by declarative field mappings, and tells staff what it may not decide.\n\n"
+    "Start with `bridge demo`; then `bridge doctor`, `bridge check`, `bridge plan`.",
+)
+
+
+@app.callback()
+def _root(
+    *,
+    version: bool = typer.Option(default=False, help="Show the version and stop.", is_eager=True),
+) -> None:
+    if version:
+        from bridge import __version__  # noqa: PLC0415  # shown, then done
+
+        typer.echo(f"bridge {__version__}")
+        raise typer.Exit
+
+
+for module in (demo, checking, syncing, looking, reporting, state):
+    module.register(app)
+app.add_typer(discrepancies.app, name="discrepancies")
+app.add_typer(matches.app, name="matches")
+
+
+def main() -> None:
+    """Run the command line; every error ends in a clear message and a defined exit code, never in a traceback."""
+    try:
+        app(standalone_mode=True)
+    except BridgeError as error:
+        explain_error(error)
+        sys.exit(exit_code(error))
+    except KeyboardInterrupt:
+        typer.echo("\nStopped. Nothing is half-done: the next run settles what was under way.", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(0)

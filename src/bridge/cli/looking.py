@@ -1,0 +1,180 @@
+"""runs, show, status, explain: the commands that only look."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bridge.cli import screen
+from bridge.errors import ConfigError
+
+if TYPE_CHECKING:
+    from bridge.app import App
+    from bridge.ports import JournalEntry
+    from bridge.service.explain import Explanation
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+MappingOption = Annotated[str | None, typer.Option("--mapping", help="Only this mapping.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group's commands."""
+    app.command(epilog="Example: `bridge runs --limit 5`")(runs)
+    app.command(epilog="Example: `bridge show 42`")(show)
+    app.command(epilog="Example: `bridge status --json`")(status)
+    app.command(epilog="Example: `bridge explain airtable:rec0123456789ABCD`")(explain)
+
+
+def runs(
+    mapping: MappingOption = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, newest first.")] = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """List the runs, newest first."""
+    from bridge.app import App  # noqa: PLC0415  # heavy
+    from bridge.cli.plans import run_record  # noqa: PLC0415
+
+    with App.from_environment() as bridge:
+        records = bridge.store.runs.list(mapping=mapping, limit=limit)
+        if as_json:
+            screen.as_json([run_record(each) for each in records])
+            return
+        if not records:
+            typer.echo("No run yet. Next: bridge plan")
+            return
+        screen.table(
+            "Runs",
+            ("run", "mapping", "kind", "mode", "state", "started", "writes", "to see", "digest"),
+            [
+                (
+                    each.id,
+                    each.mapping,
+                    each.kind,
+                    each.mode,
+                    each.state.value,
+                    bridge.local_time(each.started_at),
+                    each.counts.get("written", 0),
+                    each.counts.get("discrepancies", 0),
+                    (each.digest or "")[:12],
+                )
+                for each in records
+            ],
+        )
+
+
+def show(run: Annotated[int, typer.Argument(help="The run's number.")], as_json: JsonOption = False) -> None:
+    """Show one run: its plan as it was, and how every write ended."""
+    from bridge.app import App  # noqa: PLC0415  # heavy
+    from bridge.cli.plans import run_record  # noqa: PLC0415
+
+    with App.from_environment() as bridge:
+        record = bridge.store.runs.get(run)
+        if record is None:
+            raise ConfigError(f"There is no run {run}.", next_step="`bridge runs` lists them.")
+        entries = bridge.store.journal.of_run(run)
+        stored = bridge.store.plans.get(record.digest) if record.digest else None
+        if as_json:
+            plan = dict(stored.document) if stored else None
+            screen.as_json({**run_record(record), "plan": plan, "writes": [_entry_json(each) for each in entries]})
+            return
+        typer.echo(f"Run {record.id} of {record.mapping}: {record.kind}, {record.mode}, {record.state.value}, by {record.by}")
+        typer.echo(f"{bridge.local_time(record.started_at)} to {bridge.local_time(record.finished_at)}")
+        if record.note:
+            typer.echo(record.note)
+        if record.counts.get("doubts_settled"):
+            typer.echo(f"{record.counts['doubts_settled']} writes in doubt, settled by reading")
+        for name, number in record.counts.items():
+            typer.echo(f"  {name.replace('_', ' ')}: {number}")
+        if stored is not None:
+            typer.echo("")
+            typer.echo(bridge.plan_text(stored.plan, record.mapping))
+        for each in entries:
+            typer.echo(_entry_line(each))
+
+
+def _entry_line(entry: "JournalEntry") -> str:
+    change, outcome = entry.change, entry.outcome.value if entry.outcome else "open: in doubt"
+    fields = ", ".join(cell.field for cell in entry.cells)
+    detail = f" ({entry.detail})" if entry.detail else ""
+    return f"  {change.side.title} {change.id or 'new'} {change.name}: {fields}: {outcome}{detail}"
+
+
+def _entry_json(entry: "JournalEntry") -> dict[str, Any]:
+    return {
+        "side": entry.change.side.value,
+        "id": entry.change.id,
+        "name": entry.change.name,
+        "fields": [cell.field for cell in entry.cells],
+        "outcome": entry.outcome.value if entry.outcome else None,
+        "detail": entry.detail,
+    }
+
+
+def status(as_json: JsonOption = False) -> None:
+    """Say how things stand: last runs, what is open, held or in doubt, and the API calls of this month."""
+    from bridge.app import App  # noqa: PLC0415  # heavy
+
+    with App.from_environment() as bridge:
+        standing = bridge.standing()
+        if as_json:
+            screen.as_json(standing)
+            return
+        for each in standing["mappings"]:
+            last = each["last_run"]
+            typer.echo(f"{each['mapping']} ({each['mode']})")
+            typer.echo(f"  last run: {last['state']} at {last['started_at']}" if last else "  never run. Next: bridge plan")
+            typer.echo(f"  last good run: {each['last_good'] or 'never'}")
+            typer.echo(
+                f"  open: {each['open']} (high: {each['high']}); in doubt: {each['in_doubt']}; held: {each['held'] or 'none'}"
+            )
+        for each in standing["calls"]:
+            cap = f" of {each['quota']}" if each["quota"] else ""
+            blocked = f"; blocked until {each['blocked_until']}" if each["blocked_until"] else ""
+            typer.echo(f"API calls in {each['month']}, {each['account']}: {each['used']}{cap}{blocked}")
+
+
+def explain(
+    record: Annotated[str, typer.Argument(help="civicrm:ID or airtable:rec….")],
+    mapping: MappingOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say why a record is as it is: both sides, the base, each field's verdict, what was written and told."""
+    from bridge.app import App  # noqa: PLC0415  # heavy
+
+    with App.from_environment() as bridge:
+        explanations = bridge.explain(screen.side_and_id(record), mapping)
+        if as_json:
+            screen.as_json([_explanation_json(each) for each in explanations])
+            return
+        for each in explanations:
+            _show_explanation(bridge, each)
+
+
+def _show_explanation(bridge: "App", each: "Explanation") -> None:
+    typer.echo(f"{each.name}, by the mapping {each.mapping}")
+    for side, address in each.addresses:
+        typer.echo(f"  {side.title}: {each.ids[side] or 'no partner'}" + (f"  {address}" if address else ""))
+    typer.echo(f"  matched: {each.how or 'no'}")
+    screen.table(
+        "Fields",
+        ("field", "CiviCRM", "Airtable", "last agreed", "verdict", "would write", "code"),
+        [(f.field, f.civicrm, f.airtable, f.base, f.verdict, f.writes, f.code) for f in each.fields],
+    )
+    for entry in each.discrepancies:
+        typer.echo(f"  {entry.discrepancy.code} {entry.state.value}: {bridge.sentence(each.mapping)(entry.discrepancy)}")
+    for written in each.journal[:20]:
+        typer.echo(f"  {bridge.local_time(written.intent_at)} run {written.run}:{_entry_line(written)}")
+
+
+def _explanation_json(each: "Explanation") -> dict[str, Any]:
+    import dataclasses  # noqa: PLC0415  # only here
+
+    return {
+        "mapping": each.mapping,
+        "name": each.name,
+        "civicrm_id": each.ids.civicrm,
+        "airtable_id": each.ids.airtable,
+        "how": each.how,
+        "fields": [dataclasses.asdict(field) for field in each.fields],
+        "discrepancies": [entry.discrepancy.fingerprint for entry in each.discrepancies],
+        "writes": [_entry_json(entry) for entry in each.journal],
+    }

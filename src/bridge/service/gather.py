@@ -1,0 +1,205 @@
+"""Look at both sides, pull them at the same time, and make records of what came.
+
+Nothing is believed before identity and sight are proven; nothing is inferred from what an incomplete pull did not bring.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from bridge.core import match as matching
+from bridge.core import values
+from bridge.core.knowledge import Known
+from bridge.core.mapping import ExactMatch
+from bridge.core.mapping import Mapping as FieldMapping
+from bridge.core.planner import key_values
+from bridge.core.record import Json, Link, PerSide, Record, Row, Side, Snapshot, Unreadable
+from bridge.core.sight import Fault, Found, Sight, Whereabouts
+from bridge.errors import ConfigError
+from bridge.ports import Clock, Knowledge, Lease, Pulled, Remote
+from bridge.service.order import Means, Order
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """Makes records of rows: knows the mapping, what is frozen, the zones, and who is linked to whom elsewhere."""
+
+    mapping: FieldMapping
+    frozen: PerSide[Mapping[str, Unreadable]]
+    zones: PerSide[values.Zones]
+    references: values.References
+
+    def record(self, side: Side, row: Row) -> Record:
+        """The row normalised."""
+        return values.read_record(
+            self.mapping, side, row, frozen=self.frozen[side], references=self.references, zones=self.zones[side]
+        )
+
+    def snapshot(self, side: Side, pulled: Pulled) -> Snapshot:
+        """All rows of a pull, normalised."""
+        records = {row.id: self.record(side, row) for row in pulled.rows}
+        return Snapshot(side, records, pulled.complete, pulled.pulled_at, pulled.whole)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """Both sides as records, matched.
+
+    `missing` and `moved` are as the planner wants them; `notes` say why a pull is incomplete.
+    """
+
+    snapshots: PerSide[Snapshot]
+    matching: matching.Matching
+    known: Known
+    missing: Mapping[tuple[Link, Side], Found] = field(default_factory=dict)
+    moved: tuple[tuple[Link, Link], ...] = ()
+    notes: PerSide[str] = PerSide("", "")
+
+
+def both(function: Callable[[Side], T]) -> PerSide[T]:
+    """`function` of each side, at the same time: the two waits overlap."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        futures = PerSide.of(lambda side: pool.submit(function, side))
+        return futures.map(lambda future: future.result())
+
+
+def look(mapping: FieldMapping, remotes: PerSide[Remote], knowledge: Knowledge) -> PerSide[Sight]:
+    """Prove identity and sight on both sides; pin the schema at the first look."""
+    pins = PerSide.of(lambda side: knowledge.pins(mapping.name, side))
+    sights = both(lambda side: remotes[side].sight(pins[side]))
+    for side, sight in sights:
+        if new := [each for path, each in sight.fields.items() if path not in pins[side]]:
+            knowledge.pin(mapping.name, side, new)
+    return sights
+
+
+def reader(mapping: FieldMapping, sights: PerSide[Sight], knowledge: Knowledge) -> Reader:
+    """The reader for these sights: a field that is gone, retyped or renamed is frozen."""
+    day = ZoneInfo(mapping.timezone)
+    targets = {each.to for each in mapping.fields.values() if each.to is not None}
+    return Reader(
+        mapping=mapping,
+        frozen=PerSide.of(lambda side: _frozen(sights[side])),
+        zones=PerSide.of(lambda side: values.Zones(naive=ZoneInfo(sights[side].timezone), day=day)),
+        references={target: knowledge.partners(target) for target in sorted(targets)},
+    )
+
+
+def _frozen(sight: Sight) -> dict[str, Unreadable]:
+    codes = {Fault.GONE: 501, Fault.RETYPED: 501, Fault.RENAMED: 503}
+    return {each.path: Unreadable(each.detail, codes[each.fault]) for each in sight.drift if each.freezes}
+
+
+def gather(
+    order: Order, mapping: FieldMapping, remotes: PerSide[Remote], read: Reader, means: Means, lease: Lease | None
+) -> Gathered:
+    """Pull, normalise and match. Merges are followed where the run holds a `lease`; without one nothing is stored."""
+    known = means.store.knowledge.load(mapping)
+    pulled = _focus(order.record, remotes, mapping, known, read, means.clock) if order.record else _sweep(remotes, means)
+    snapshots = PerSide.of(lambda side: read.snapshot(side, pulled[side]))
+    matched = _match(mapping, snapshots, known)
+    missing = _whereabouts(remotes, matched)
+    moved = _moved(known, missing)
+    if moved and lease is not None:
+        for old, new in moved:
+            means.store.knowledge.move_link(mapping.name, old, new, lease)
+        known = means.store.knowledge.load(mapping)
+        matched = _match(mapping, snapshots, known)
+        missing = {key: found for key, found in missing.items() if key[0] in known.links}
+    snapshots = PerSide.of(lambda side: _corrected(snapshots[side], missing))
+    return Gathered(
+        snapshots=snapshots,
+        matching=matched,
+        known=known,
+        missing=missing if known.last_scope in (None, mapping.scope_digest) else {},
+        moved=moved if lease is not None else (),
+        notes=pulled.map(lambda each: each.note),
+    )
+
+
+def _sweep(remotes: PerSide[Remote], means: Means) -> PerSide[Pulled]:
+    return both(lambda side: remotes[side].pull(means.progress))
+
+
+def _match(mapping: FieldMapping, snapshots: PerSide[Snapshot], known: Known) -> matching.Matching:
+    """Who is who. What an incomplete pull left out may hold a second candidate, so only stored links are believed then."""
+    matched = matching.match(mapping, snapshots, known.links, known.apart)
+    if all(snapshot.complete for _, snapshot in snapshots):
+        return matched
+    linked = tuple(pair for pair in matched.pairs if pair.link in known.links)
+    return dataclasses.replace(matched, pairs=linked, suggestions=())
+
+
+def _whereabouts(remotes: PerSide[Remote], matched: matching.Matching) -> dict[tuple[Link, Side], Found]:
+    """Where each absent record went, asked by id: a page that was lost is not a deletion."""
+    asked = PerSide.of(lambda side: [link[side] for link, gone in matched.absent if gone is side])
+    answers = both(lambda side: remotes[side].read(asked[side]) if asked[side] else {})
+    nowhere = Found(whereabouts=Whereabouts.UNREADABLE)
+    return {(link, side): answers[side].get(link[side], nowhere) for link, side in matched.absent}
+
+
+def _moved(known: Known, missing: Mapping[tuple[Link, Side], Found]) -> tuple[tuple[Link, Link], ...]:
+    """Links whose CiviCRM record was merged into one that is linked to nobody else."""
+    taken = {link.civicrm for link in known.links}
+    moved = [
+        (link, Link(found.into, link.airtable))
+        for (link, side), found in missing.items()
+        if side is Side.CIVICRM and found.whereabouts is Whereabouts.MERGED and found.into and found.into not in taken
+    ]
+    winners = [new.civicrm for _, new in moved]
+    return tuple(pair for pair in moved if winners.count(pair[1].civicrm) == 1)
+
+
+def _corrected(snapshot: Snapshot, missing: Mapping[tuple[Link, Side], Found]) -> Snapshot:
+    """A record that is in scope after all was lost by the pull: the sweep was not complete, whatever its pages said."""
+    lost = any(found.whereabouts is Whereabouts.IN_SCOPE for (_, side), found in missing.items() if side is snapshot.side)
+    return dataclasses.replace(snapshot, complete=False) if lost else snapshot
+
+
+# ── one record and its partner ──
+
+
+def _focus(
+    asked: tuple[Side, str], remotes: PerSide[Remote], mapping: FieldMapping, known: Known, read: Reader, clock: Clock
+) -> PerSide[Pulled]:
+    """The asked-for record, and on the other side its linked partner or whatever carries its exact keys."""
+    side, native = asked
+    found = remotes[side].read([native])[native]
+    if found.row is None or found.whereabouts is not Whereabouts.IN_SCOPE:
+        raise ConfigError(
+            f"{side.title} record {native} is not in the scope of {mapping.name}: {found.whereabouts.value.replace('_', ' ')}.",
+            next_step=f"check the id, or look at `{side.value}.where` in {mapping.file}.",
+        )
+    link = next((each for each in known.links if each[side] == native), None)
+    here, there = [found.row], list[Row]()
+    if link is not None:
+        partner = remotes[side.other].read([link[side.other]])[link[side.other]]
+        there = [partner.row] if partner.row is not None and partner.whereabouts is Whereabouts.IN_SCOPE else []
+    else:
+        for keys in _keys_of(mapping, read.record(side, found.row)):
+            here += remotes[side].find(keys[side])
+            there += remotes[side.other].find(keys[side.other])
+    rows = PerSide(here, there) if side is Side.CIVICRM else PerSide(there, here)
+    return PerSide.of(lambda each: _partial(rows[each], remotes[each], clock))
+
+
+def _partial(rows: Iterable[Row], remote: Remote, clock: Clock) -> Pulled:
+    """These rows, once each, without those that are out of scope."""
+    unique = {row.id: row for row in rows}
+    places = remote.read(list(unique)) if len(unique) > 1 else {}
+    inside = [row for row in unique.values() if row.id not in places or places[row.id].whereabouts is Whereabouts.IN_SCOPE]
+    return Pulled(rows=tuple(inside), complete=True, pulled_at=clock(), whole=False)
+
+
+def _keys_of(mapping: FieldMapping, record: Record) -> Iterable[PerSide[Mapping[str, Json]]]:
+    for rule in mapping.match:
+        if isinstance(rule, ExactMatch):
+            civicrm = key_values(rule.keys, record, Side.CIVICRM)
+            airtable = key_values(rule.keys, record, Side.AIRTABLE)
+            if civicrm is not None and airtable is not None:
+                yield PerSide(civicrm, airtable)

@@ -1,0 +1,84 @@
+"""What a run is asked to do, what it is given to do it with, and what came of it."""
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from bridge.core.mapping import Mapping as FieldMapping
+from bridge.core.mapping import Mode
+from bridge.core.plan import Change, Plan, Written
+from bridge.core.record import PerSide, Side
+from bridge.errors import BridgeError
+from bridge.ports import Clock, Outcome, Progress, Remote, RunState, Store, silent
+
+
+class Kind(StrEnum):
+    """What a run looks at: everything, what changed, one record; or only plans; or applies, or takes back, what is stored."""
+
+    SWEEP = "sweep"
+    DELTA = "delta"
+    RECORD = "record"
+    PLAN = "plan"
+    APPLY = "apply"
+    UNDO = "undo"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One run that somebody asked for. `mode` is what the settings allow; the mapping's own mode may lower it.
+
+    `record` narrows the run to one record and its partner. `by` is who asked: a login, a Slack id, or `schedule`.
+    """
+
+    mode: Mode
+    by: str
+    kind: Kind = Kind.SWEEP
+    record: tuple[Side, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What a run is given. `holder` names this process to others that find the mapping leased.
+
+    `remotes` makes a mapping's two sides. `quota_left` says how many Airtable calls the mapping's base has left this month,
+    None without a quota. `settle_after` is how old a write in doubt must be before its absence is believed: a server goes on
+    working after its client is gone (observed: 8 s). With `four_eyes`, whoever asked for a plan may not approve it.
+    """
+
+    store: Store
+    remotes: Callable[[FieldMapping], PerSide[Remote]]
+    clock: Clock
+    sleep: Callable[[float], None]
+    holder: str
+    progress: Progress = silent
+    quota_left: Callable[[FieldMapping], int | None] = lambda _: None
+    four_eyes: bool = False
+    settle_after: dt.timedelta = dt.timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """Changes with how each ended."""
+
+    outcomes: Sequence[tuple[Change, Outcome]] = ()
+
+    def count(self, written: Written) -> int:
+        """How many changes ended this way."""
+        return Counter(outcome.written for _, outcome in self.outcomes)[written]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """How one run ended. `error` is set where it failed: the mapping's ledger then says 504 until a run succeeds."""
+
+    run: int
+    mapping: str
+    state: RunState
+    plan: Plan | None = None
+    digest: str | None = None
+    applied: Applied = field(default_factory=Applied)
+    doubts_settled: int = 0
+    error: BridgeError | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)

@@ -1,0 +1,38 @@
+"""Tell the ledger what a run found. The ledger is the one account; Slack, pages and metrics read it."""
+
+from collections.abc import Sequence
+from zoneinfo import ZoneInfo
+
+from bridge.core.conditions import fields_read
+from bridge.core.ledger import Reach, advance
+from bridge.core.mapping import Mapping, Severity
+from bridge.core.plan import Discrepancy
+from bridge.core.record import PerSide, Side
+from bridge.service.order import Means
+
+
+def tell(mapping: Mapping, run: int, found: Sequence[Discrepancy], *, complete: bool, wrote: bool, means: Means) -> None:
+    """Move the ledger on by what this run found. Only a complete run resolves anything; `wrote` says it was not held back."""
+    ledger = means.store.ledger
+    reads = {rule.name: fields_read(rule.when) for rule in mapping.rules}
+    moved = advance(
+        ledger.load(mapping.name),
+        found,
+        reach=Reach(complete=complete, wrote=wrote, reads=reads),
+        now=means.clock().astimezone(ZoneInfo(mapping.timezone)),
+        run=run,
+    )
+    ledger.save(moved.changed, moved.events)
+
+
+def could_not_read(mapping: Mapping, side: Side | None, reason: str) -> Discrepancy:
+    """A source that could not be read (504): which, and why in words without values."""
+    return Discrepancy(
+        mapping=mapping.name,
+        code=504,
+        severity=Severity.HIGH,
+        ids=PerSide(None, None),
+        name=mapping.title.get("en", mapping.name),
+        field=side.value if side else None,
+        details={"side": side.title if side else "", "reason": reason},
+    )

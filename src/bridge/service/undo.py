@@ -1,0 +1,186 @@
+"""Take back what a run wrote: a plan of its own, made from the journal's before-images.
+
+A cell is put back only where it still holds what the run wrote there; the rest is listed. What a person took back stays taken
+back (208) until its source changes. A create is never undone by deleting: it is listed for a person.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from bridge.core import values
+from bridge.core.document import digest, document
+from bridge.core.mapping import Mapping, Mode
+from bridge.core.plan import Action, CellChange, Change, Plan, Population, Written
+from bridge.core.record import PerSide, Record, Sealed, Side, Unreadable
+from bridge.errors import ConfigError
+from bridge.ports import JournalCell, JournalEntry, PlanState, Remote, RunState
+from bridge.service.apply import apply, told
+from bridge.service.gather import Reader, look, reader
+from bridge.service.order import Kind, Means, Order, Result
+from bridge.service.tell import tell
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """A cell (or a created record: `field` None) that is not put back, and why."""
+
+    side: Side
+    id: str
+    name: str
+    field: str | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What an undo of `run` would do: the plan, and what it leaves alone."""
+
+    run: int
+    mapping: Mapping
+    plan: Plan
+    left: tuple[Left, ...] = ()
+
+
+@dataclass(slots=True)
+class _Gathering:
+    changes: list[Change] = field(default_factory=list)
+    left: list[Left] = field(default_factory=list)
+
+
+def prepare(
+    run: int, mapping: Mapping, means: Means, *, record: tuple[Side, str] | None = None, field_name: str | None = None
+) -> Prepared:
+    """The undo of a run, of one record of it, or of one field: read from both sides, nothing written.
+
+    Raises ConfigError if the run wrote nothing of what is asked for.
+    """
+    entries = [each for each in means.store.journal.of_run(run) if each.outcome is Written.DONE and _wanted(each, record)]
+    if not entries or (field_name and not any(cell.field == field_name for each in entries for cell in each.cells)):
+        raise ConfigError(f"Run {run} wrote nothing of that.", next_step=f"`bridge show {run}` lists what it wrote.")
+    remotes = means.remotes(mapping)
+    read = reader(mapping, look(mapping, remotes, means.store.knowledge), means.store.knowledge)
+    found = _Gathering()
+    for side in Side:
+        _prepare_side([each for each in entries if each.change.side is side], remotes[side], mapping, read, field_name, found)
+    changes = tuple(sorted(found.changes, key=lambda each: each.order))
+    plan = Plan(
+        mapping=mapping.name,
+        mapping_digest=mapping.digest,
+        changes=changes,
+        discrepancies=(),
+        population=Population(now=PerSide(0, 0)),
+        complete=False,
+        calls=PerSide.of(lambda side: remotes[side].calls_for([each for each in changes if each.side is side])),
+    )
+    return Prepared(run=run, mapping=mapping, plan=plan, left=tuple(found.left))
+
+
+def _wanted(entry: JournalEntry, record: tuple[Side, str] | None) -> bool:
+    if record is None:
+        return True
+    side, native = record
+    change = entry.change
+    return native == (change.id if change.side is side else change.partner)
+
+
+def _prepare_side(
+    entries: Iterable[JournalEntry], remote: Remote, mapping: Mapping, read: Reader, field_name: str | None, found: _Gathering
+) -> None:
+    by_record: dict[str, list[JournalEntry]] = defaultdict(list)
+    for entry in entries:
+        if entry.change.action is Action.CREATE:
+            _leave(entry, None, "it was created; nothing is ever deleted, so a person decides", found)
+        elif entry.change.id is not None:
+            by_record[entry.change.id].append(entry)
+    rows = remote.read(list(by_record)) if by_record else {}
+    for native, mine in by_record.items():
+        row = rows[native].row
+        if row is None:
+            for entry in mine:
+                _leave(entry, None, "the record is not there any more", found)
+            continue
+        record = read.record(remote.side, row)
+        cells = [cell for entry in reversed(mine) for cell in _back(entry, record, mapping, field_name, found)]
+        if cells:
+            change = mine[0].change
+            found.changes.append(
+                Change(
+                    mapping=mapping.name,
+                    side=change.side,
+                    action=Action.UPDATE,
+                    id=native,
+                    partner=change.partner,
+                    name=change.name,
+                    cells=tuple(cells),
+                    extra=row.extra,
+                )
+            )
+
+
+def _leave(entry: JournalEntry, cell: JournalCell | None, why: str, found: _Gathering) -> None:
+    change = entry.change
+    native = change.id or change.partner
+    found.left.append(Left(side=change.side, id=native, name=change.name, field=cell.field if cell else None, why=why))
+
+
+def _back(
+    entry: JournalEntry, record: Record, mapping: Mapping, field_name: str | None, found: _Gathering
+) -> Iterable[CellChange]:
+    for cell in entry.cells:
+        each = mapping.fields.get(cell.field)
+        if field_name not in (None, cell.field):
+            continue
+        if each is None:
+            _leave(entry, cell, "the mapping does not name this field any more", found)
+            continue
+        now = record.cells[cell.field]
+        if isinstance(cell.before, Sealed) or cell.sealed:
+            _leave(entry, cell, "its old value was kept only as a digest: there was no BRIDGE_STATE_KEY", found)
+        elif isinstance(now, Unreadable) or not values.same_base(cell.after, now):
+            _leave(entry, cell, "it has been edited since", found)
+        else:
+            yield CellChange(
+                field=cell.field,
+                path=cell.path,
+                before=now,
+                after=cell.before,
+                before_raw=record.row.values.get(cell.path),
+                after_raw=cell.before_raw,
+                why="undo",
+                source=cell.source,
+                sensitive=each.sensitive,
+                clears=cell.before is None and now is not None,
+                sealed=None,
+            )
+
+
+def undo(prepared: Prepared, order: Order, means: Means) -> Result:
+    """Carry out a prepared undo as a run of its own; every cell it puts back stays so until its source changes."""
+    mapping = prepared.mapping
+    if order.mode is not Mode.CORRECT:
+        raise ConfigError("BRIDGE_MODE is observe: nothing can be taken back.", next_step="set BRIDGE_MODE=correct.")
+    store, remotes, plan = means.store, means.remotes(mapping), prepared.plan
+    with store.runs.lease(mapping.name, means.holder) as lease:
+        number = store.runs.start(mapping.name, mode=Mode.CORRECT, kind=Kind.UNDO, by=order.by)
+        read = reader(mapping, look(mapping, remotes, store.knowledge), store.knowledge)
+        store.plans.save(number, plan, document(plan), PlanState.APPLIED)
+        applied = apply(plan, mapping, remotes, read, number, means, lease, by=order.by)
+        tell(mapping, number, tuple(told(applied)), complete=False, wrote=True, means=means)
+        counts = {
+            "changes": len(plan.changes),
+            "written": applied.count(Written.DONE),
+            "stale": applied.count(Written.STALE),
+            "refused": applied.count(Written.REFUSED),
+            "left": len(prepared.left),
+        }
+        store.runs.finish(number, RunState.DONE, digest=digest(plan), counts=counts, note=f"undo of run {prepared.run}")
+    return Result(
+        run=number,
+        mapping=mapping.name,
+        state=RunState.DONE,
+        plan=plan,
+        digest=digest(plan),
+        applied=applied,
+        counts=counts,
+    )
