@@ -39,7 +39,7 @@ class Side(StrEnum):
         return "CiviCRM" if self is Side.CIVICRM else "Airtable"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: Python 3.11 cannot call PerSide[X](…) of a frozen class that has them
 class PerSide(Generic[T]):
     """One `T` for each side, so that no name ever needs a side's suffix."""
 
