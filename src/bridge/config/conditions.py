@@ -16,6 +16,7 @@ from bridge.config.fields import CHOICES, DATES, NUMBERS
 from bridge.config.problems import describe, expected, listed, suggest
 from bridge.config.shape import ConditionShape, OtherField
 from bridge.config.tree import Trail
+from bridge.core import values
 from bridge.core.mapping import All, Any, Condition, Field, FieldRef, FieldType, Not, Operand, Operator, Test, Today
 from bridge.core.record import Side
 
@@ -126,7 +127,7 @@ class Conditions:
         if field is None:
             names = self.draft.keys("fields")
             if name not in names and not self.draft.is_broken(("fields",)):
-                self.draft.add(trail, expected("a field of this mapping", name) + ".", suggest(name, names, kind="Fields"))
+                self.draft.add(trail, expected("a field of this mapping", name), suggest(name, names, kind="Fields"))
             return None
         if side is not None and field.at[side] is None:
             what = f"expected a field that stands in {side.title}, found `{name}`, which stands only in {side.other.title}."
@@ -152,7 +153,7 @@ class Conditions:
             return operator, next(iter(found))
         if isinstance(value, bool | Decimal | dt.date | dt.timedelta | Today):
             return operator, value
-        raise _WrongError(expected("another value", value) + ".")
+        raise _WrongError(expected("another value", value))
 
     def _other(self, other: OtherField) -> FieldRef:
         """The other cell that a number is compared with."""
@@ -163,7 +164,7 @@ class Conditions:
         field = self.fields.get(name)
         if field is None:
             names = self.draft.keys("fields")
-            raise _WrongError(expected("a field of this mapping", name) + ".", suggest(name, names, kind="Fields"), side.value)
+            raise _WrongError(expected("a field of this mapping", name), suggest(name, names, kind="Fields"), side.value)
         if field.at[side] is None or field.type not in NUMBERS:
             raise _WrongError(f"expected a number that stands in {side.title}, found `{name}`.", "", side.value)
         return FieldRef(side, name)
@@ -185,14 +186,17 @@ def _values(field: Field, side: Side, raw: object, below: Trail) -> list[str | b
     except ValueError as error:
         raise _WrongError(f"{error} for a field of type `{field.type}`, found {describe(raw)}.", "", *below) from None
     if not isinstance(raw, str):
-        raise _WrongError(expected(f"text for a field of type `{field.type}`", raw) + ".", "Put it in quotes.", *below)
-    return [raw]
+        raise _WrongError(expected(f"text for a field of type `{field.type}`", raw), "Put it in quotes.", *below)
+    cell = values.normal(field, values.read(field, side, raw))
+    if not isinstance(cell, str):
+        raise _WrongError(expected(f"a value of type `{field.type}`", raw), getattr(cell, "reason", ""), *below)
+    return [cell]
 
 
 def _options(field: Field, side: Side, raw: object, below: Trail) -> list[str]:
     """The side's own words for `raw`; where a word is known on both sides, the asked side's meaning wins."""
     if not isinstance(raw, str):
-        raise _WrongError(expected("an option", raw) + ".", "Put it in quotes.", *below)
+        raise _WrongError(expected("an option", raw), "Put it in quotes.", *below)
     if not field.values:
         return [raw]
     if side is Side.AIRTABLE:
@@ -201,5 +205,5 @@ def _options(field: Field, side: Side, raw: object, below: Trail) -> list[str]:
         found = [raw] if raw in field.values else [key for key, option in field.values.items() if option == raw]
     if not found:
         words = dict.fromkeys((*field.values, *field.values.values()))
-        raise _WrongError(expected(f"an option of `{field.name}`", raw) + ".", suggest(raw, words, kind="Options"), *below)
+        raise _WrongError(expected(f"an option of `{field.name}`", raw), suggest(raw, words, kind="Options"), *below)
     return found

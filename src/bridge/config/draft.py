@@ -48,8 +48,8 @@ _KINDS = {
     "model_attributes_type": "a map",
 }
 _BOUNDS = {
-    "greater_than_equal": ("ge", "a number from {} up"),
-    "less_than_equal": ("le", "a number up to {}"),
+    "greater_than_equal": ("ge", "a number from {:g} up"),
+    "less_than_equal": ("le", "a number up to {:g}"),
 }
 
 
@@ -152,7 +152,7 @@ def _add(error: ErrorDetails, tree: Tree, problems: Problems) -> None:
             keys = dict(_keys_at(loc[:-1]))
             problems.add(tree.place(loc, key=True), f"unknown key `{loc[-1]}`.", suggest(loc[-1], keys, kind="Keys here"))
         case "enum" | "literal_error":
-            words = re.findall(r"'([^']*)'", error["ctx"]["expected"])
+            words = re.findall(r"'([^']*)'", error["ctx"]["expected"]) or [error["ctx"]["expected"].lower()]
             near = nearest(found, words) if isinstance(found, str) else None
             what = listed(words) or ("a known word" if near else "one of " + ", ".join(words))
             problems.add(place, f"{expected(what, found)}.", f"Did you mean `{near}`?" if near else "")
@@ -160,18 +160,18 @@ def _add(error: ErrorDetails, tree: Tree, problems: Problems) -> None:
             what, *hint = error["ctx"]["error"].args
             problems.add(tree.place(loc, key=loc[-1] == "[key]"), f"{what}, found {describe(found)}.", *hint)
         case "too_short":
-            problems.add(place, expected("at least one entry", found) + ".")
+            problems.add(place, expected("at least one entry", found))
         case _ if kind in _BOUNDS:
             bound, what = _BOUNDS[kind]
-            problems.add(place, expected(what.format(error["ctx"][bound]), found) + ".")
+            problems.add(place, expected(what.format(error["ctx"][bound]), found))
         case _:
             quote = "Put it in quotes." if kind == "string_type" and isinstance(found, int | float) else ""
-            problems.add(place, expected(_KINDS.get(kind, error["msg"].lower()), found) + ".", quote)
+            problems.add(place, expected(_KINDS.get(kind, error["msg"].lower()), found), quote)
 
 
 def _first_sentence(text: str) -> str:
     """`text` up to its first full stop."""
-    return text.partition(". ")[0].rstrip(".:") + "." if text else ""
+    return f"{text.partition('. ')[0].rstrip('.:')}." if text else ""
 
 
 def _keys_at(loc: Sequence[str | int]) -> Iterator[tuple[str, str]]:

@@ -8,6 +8,7 @@ from bridge.config.problems import expected, listed
 from bridge.config.shape import FieldShape
 from bridge.config.sources import check_column, check_path, is_related, unwritable
 from bridge.config.tree import Trail
+from bridge.core import values
 from bridge.core.mapping import Authority, CivicrmSource, Field, FieldType, FirstContact, OnConflict, OnEdit
 from bridge.core.record import PerSide, Side
 
@@ -152,6 +153,10 @@ def _check_flow(draft: Draft, trail: Trail, field: Field, source: CivicrmSource)
         what = f"{count} CiviCRM names stand for the option `{option}`, so it cannot be written back"
         hint = "Use `authority: civicrm` or `report`, or give each name its own option."
         draft.add((*trail, "authority"), f"expected one Airtable option for each CiviCRM name; {what}.", hint)
+    for side in Side:
+        if field.may_write(side):
+            for reason in values.round_trips(field, side):
+                draft.add((*trail, "values"), f"expected options that read back as they are written; {reason}")
     if field.on_conflict is OnConflict.NEWEST and is_related(source, path):
         what = "expected both sides to know when they were edited; CiviCRM keeps no time for this related row."
         draft.add((*trail, "on_conflict"), what, "Use `report` or a side.")
@@ -168,5 +173,5 @@ def _check_written_once(draft: Draft, fields: Map[str, Field]) -> None:
             if place in first:
                 what = expected("one field that writes to each place", place)
                 hint = f"`{first[place]}` writes there too. Make one of them `authority: report`, or one-sided."
-                draft.add(("fields", name, side.value), what + ".", hint)
+                draft.add(("fields", name, side.value), what, hint)
             first.setdefault(place, name)

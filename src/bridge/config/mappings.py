@@ -19,8 +19,6 @@ from bridge.config.sources import check_column, read_airtable, read_civicrm
 from bridge.core.mapping import GuardLimits, Limit, Mapping, ReportTo, Schedule, Slot
 from bridge.core.record import Json, PerSide, Side
 
-VERDICTS = frozenset({"agreed", "changed", "conflict", "first_contact", "unreadable"})
-
 
 def load(source: Path, *, timezone: str = "UTC") -> tuple[Mapping, ...]:
     """The mappings of a folder's `*.yaml` files, or of one file, parents before the mappings that refer to them.
@@ -80,7 +78,7 @@ def _mapping(made: Draft, timezone: str) -> Mapping:
         file=made.tree.file,
     )
     paths = PerSide.of(lambda side: mapping.paths(side) | _asked(mapping, side))
-    examples = read_examples(made, civicrm, paths, VERDICTS)
+    examples = read_examples(made, civicrm, paths)
     return dataclasses.replace(mapping, examples=examples, scope_digest=scope_digest(mapping), digest=digest(mapping))
 
 
@@ -164,7 +162,7 @@ def _check_names(drafts: Sequence[Draft]) -> None:
         name = made.shape.mapping
         if name in by_name and not made.is_broken(("mapping",)):
             first = by_name[name].tree.place(("mapping",))
-            made.add(("mapping",), expected("a name no other file has", name) + ".", f"It is also at {first}.")
+            made.add(("mapping",), expected("a name no other file has", name), f"It is also at {first}.")
         by_name.setdefault(name, made)
 
 
@@ -181,7 +179,7 @@ def _check_references(drafts: Sequence[Draft]) -> None:
                 parents[made.shape.mapping].setdefault(shape.to, field)
             elif not unnamed:
                 what = expected("the name of a mapping in this folder", shape.to)
-                made.add(("fields", field, "to"), what + ".", suggest(shape.to, names, kind="Mappings"))
+                made.add(("fields", field, "to"), what, suggest(shape.to, names, kind="Mappings"))
     for made in drafts:
         name = made.shape.mapping
         circle = _circle(name, parents)

@@ -59,7 +59,7 @@ def _rule(draft: Draft, trail: Trail, shape: MatchShape, fields: Map[str, Field]
     similar = _key(draft, (*trail, "similar"), shape.similar, fields, default=FieldType.TEXT)
     if similar.type not in _NAMES:
         what = expected(f"{listed(_NAMES)} for `similar`", similar.type.value)
-        draft.add((*trail, "similar"), what + ".", "Names can be alike; other values are equal or not.")
+        draft.add((*trail, "similar"), what, "Names can be alike; other values are equal or not.")
     within = tuple(_keys(draft, (*trail, "within"), shape.within or [], fields))
     return SimilarMatch(key=similar, least=shape.similar.least, within=within)
 

@@ -32,8 +32,8 @@ class Problems:
     _found: list[tuple[Place, Problem]] = field(default_factory=list)
 
     def add(self, place: Place, message: str, hint: str = "") -> None:
-        """Remember one problem; the same one twice counts once."""
-        entry = (place, Problem(str(place), message, hint))
+        """Remember one problem, its message closed by a full stop; the same one twice counts once."""
+        entry = (place, Problem(str(place), message.removesuffix(".") + ".", hint))
         if entry not in self._found:
             self._found.append(entry)
 
@@ -76,7 +76,7 @@ def listed(words: Iterable[str]) -> str:
 def nearest(word: object, words: Iterable[str]) -> str | None:
     """The one of `words` most like `word` (case does not count), or None if none is near."""
     by_fold = {each.casefold(): each for each in sorted(words, reverse=True)}
-    near = difflib.get_close_matches(str(word).casefold(), by_fold, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(str(word).casefold(), by_fold, n=1, cutoff=0.7)
     return by_fold[near[0]] if near else None
 
 

@@ -9,11 +9,14 @@ from bridge.config.draft import Draft
 from bridge.config.problems import expected, suggest
 from bridge.config.shape import ExampleShape, Sentence
 from bridge.config.tree import Trail
+from bridge.core.compare import Verdict
 from bridge.core.mapping import CivicrmSource, Example, Field, Rule, Text
 from bridge.core.record import Json, PerSide, Side
 
 CODES = frozenset(str(code) for codes in (range(101, 108), range(201, 209), range(401, 406), range(501, 506)) for code in codes)
 """Discrepancy codes; 3xx are told by their rule's name."""
+
+_VERDICTS = tuple(each.value for each in Verdict)
 
 
 def read_text(sentence: Sentence | None) -> Text:
@@ -52,7 +55,7 @@ def _check_sentence(draft: Draft, trail: Trail, sentence: Sentence) -> None:
         try:
             parts = list(Formatter().parse(text))
         except ValueError:
-            draft.add(where, expected("every `{` closed by `}`", text) + ".", "Write {{ and }} for the signs themselves.")
+            draft.add(where, expected("every `{` closed by `}`", text), "Write {{ and }} for the signs themselves.")
             continue
         for _, name, form, conversion in parts:
             if name is None or (draft.is_broken(("fields",)) and name.isidentifier()):
@@ -60,16 +63,13 @@ def _check_sentence(draft: Draft, trail: Trail, sentence: Sentence) -> None:
             if form or conversion or name not in (*names, "name"):
                 found = name + (f"!{conversion}" if conversion else "") + (f":{form}" if form else "")
                 hint = suggest(found, names, kind="Fields")
-                draft.add(where, expected("a field of this mapping in braces", f"{{{found}}}") + ".", hint)
+                draft.add(where, expected("a field of this mapping in braces", f"{{{found}}}"), hint)
 
 
-def read_examples(
-    draft: Draft, civicrm: CivicrmSource, paths: PerSide[frozenset[str]], verdicts: frozenset[str]
-) -> tuple[Example, ...]:
-    """The examples. Their rows may use the mapping's `paths`; `verdicts` are the words that `expect` may use."""
+def read_examples(draft: Draft, civicrm: CivicrmSource, paths: PerSide[frozenset[str]]) -> tuple[Example, ...]:
+    """The examples. Their rows may use the mapping's `paths`."""
     return tuple(
-        _example(draft, ("examples", index), shape, civicrm, paths, verdicts)
-        for index, shape in enumerate(draft.shape.examples)
+        _example(draft, ("examples", index), shape, civicrm, paths) for index, shape in enumerate(draft.shape.examples)
     )
 
 
@@ -79,7 +79,6 @@ def _example(
     shape: ExampleShape,
     civicrm: CivicrmSource,
     paths: PerSide[frozenset[str]],
-    verdicts: frozenset[str],
 ) -> Example:
     flat = {path: (where, value) for path, where, value in _flat(shape.civicrm, civicrm)}
     for path, (where, _) in flat.items():
@@ -89,8 +88,8 @@ def _example(
     names = draft.keys("fields")
     for name in shape.base:
         if name not in names:
-            draft.add((*trail, "base", name), expected("a field of this mapping", name) + ".", suggest(name, names), key=True)
-    _check_expected(draft, (*trail, "expect"), shape, names, verdicts)
+            draft.add((*trail, "base", name), expected("a field of this mapping", name), suggest(name, names), key=True)
+    _check_expected(draft, (*trail, "expect"), shape, names)
     told = shape.expect.discrepancies
     return Example(
         name=shape.name,
@@ -114,25 +113,23 @@ def _flat(row: Map[str, Json], civicrm: CivicrmSource) -> Iterator[tuple[str, Tr
 
 def _check_known(draft: Draft, trail: Trail, path: str, known: frozenset[str], side: Side) -> None:
     if path not in known and not any(draft.is_broken((part,)) for part in ("fields", "match", "civicrm", "airtable")):
-        what = expected(f"a {side.title} place that this mapping uses", path)
-        draft.add(trail, what + ".", suggest(path, known), key=True)
+        what = expected(f"a place in {side.title} that this mapping uses", path)
+        draft.add(trail, what, suggest(path, known), key=True)
 
 
-def _check_expected(draft: Draft, trail: Trail, shape: ExampleShape, names: tuple[str, ...], verdicts: frozenset[str]) -> None:
+def _check_expected(draft: Draft, trail: Trail, shape: ExampleShape, names: tuple[str, ...]) -> None:
     """Verdicts are words of the verdict table on two-sided fields; discrepancies are rules or codes."""
     for name, verdict in (shape.expect.__pydantic_extra__ or {}).items():
         field = draft.shape.fields.get(name)
         if name not in names:
             hint = suggest(name, (*names, "discrepancies"), kind="Fields")
-            draft.add((*trail, name), expected("a field of this mapping, or `discrepancies`", name) + ".", hint, key=True)
+            draft.add((*trail, name), expected("a field of this mapping, or `discrepancies`", name), hint, key=True)
         elif field is not None and (field.civicrm is None or field.airtable is None):
             draft.add((*trail, name), f"expected a field of both sides, found `{name}`, which stands on one.", key=True)
-        if verdict not in verdicts:
-            draft.add((*trail, name), expected("a verdict", verdict) + ".", suggest(verdict, sorted(verdicts), kind="Verdicts"))
+        if verdict not in _VERDICTS:
+            draft.add((*trail, name), expected("a verdict", verdict), suggest(verdict, _VERDICTS, kind="Verdicts"))
     rules = draft.keys("rules")
     for index, told in enumerate(shape.expect.discrepancies or ()):
-        if str(told) not in {*rules, *CODES}:
+        if str(told) not in {*rules, *CODES} and not any(part[:1] == ("rules",) for part in draft.broken):
             hint = suggest(told, rules, kind="Rules of this mapping")
-            draft.add(
-                (*trail, "discrepancies", index), expected("a rule of this mapping or a code such as 204", told) + ".", hint
-            )
+            draft.add((*trail, "discrepancies", index), expected("a rule of this mapping or a code such as 204", told), hint)

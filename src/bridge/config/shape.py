@@ -164,7 +164,7 @@ class PairShape(Shape):
 class SimilarShape(PairShape):
     """A pair of names that may be alike without being equal: suggests, never links."""
 
-    least: float = Field(ge=0.5, le=1, strict=False)
+    least: float = Field(ge=0.5, le=1)
     """How alike they must be, 0.5 to 1; 0.88 finds most misspellings."""
 
 

@@ -10,20 +10,19 @@ from bridge.config.tree import Trail
 from bridge.core.mapping import AirtableSource, CivicrmSource, Pick, Related
 from bridge.core.record import Json
 
-BARE_OPERATORS = frozenset({"IS NULL", "IS NOT NULL", "IS EMPTY", "IS NOT EMPTY"})
+BARE_OPERATORS = ("IS NULL", "IS NOT NULL", "IS EMPTY", "IS NOT EMPTY")
 """APIv4 operators without a value."""
 
+_COMPARISONS = ("=", "!=", ">", ">=", "<", "<=", "IN", "NOT IN", "CONTAINS", "NOT CONTAINS")
+
 CIVICRM_OPERATORS = (
-    frozenset({"=", "!=", "<>", ">", ">=", "<", "<=", "LIKE", "NOT LIKE", "IN", "NOT IN", "BETWEEN", "NOT BETWEEN"})
-    | frozenset({"CONTAINS", "NOT CONTAINS", "CONTAINS ONE OF", "NOT CONTAINS ONE OF"})
-    | frozenset({"REGEXP", "NOT REGEXP"})
-    | BARE_OPERATORS
+    *_COMPARISONS,
+    *("<>", "LIKE", "NOT LIKE", "BETWEEN", "NOT BETWEEN", "CONTAINS ONE OF", "NOT CONTAINS ONE OF", "REGEXP", "NOT REGEXP"),
+    *BARE_OPERATORS,
 )
 """APIv4's `CoreUtil::getOperators`; `CONTAINS ONE OF` needs CiviCRM 6.4."""
 
-AIRTABLE_OPERATORS = frozenset(
-    {"=", "!=", ">", ">=", "<", "<=", "IN", "NOT IN", "CONTAINS", "NOT CONTAINS", "IS EMPTY", "IS NOT EMPTY"}
-)
+AIRTABLE_OPERATORS = (*_COMPARISONS, "IS EMPTY", "IS NOT EMPTY")
 """What is translated to a formula."""
 
 _GROUPS = ("OR", "AND", "NOT")
@@ -60,9 +59,7 @@ def read_airtable(draft: Draft) -> AirtableSource:
     shape = draft.shape.airtable
     if not (airtable_id("app", shape.base) or re.fullmatch(r"[a-z][a-z0-9_]*", shape.base)):
         what = "an alias of lower-case letters, digits and underscores, or an `app…` id of 17 characters"
-        draft.add(
-            ("airtable", "base"), expected(what, shape.base) + ".", "Set BRIDGE_AIRTABLE__BASES__<ALIAS> to the base's id."
-        )
+        draft.add(("airtable", "base"), expected(what, shape.base), "Set BRIDGE_AIRTABLE__BASES__<ALIAS> to the base's id.")
     check_column(draft, ("airtable", "table"), shape.table, prefix="tbl")
     _check_where(draft, ("airtable", "where"), shape.where, AIRTABLE_OPERATORS)
     return AirtableSource(base=shape.base, table=shape.table, where=tuple(shape.where))
@@ -71,7 +68,7 @@ def read_airtable(draft: Draft) -> AirtableSource:
 def check_column(draft: Draft, trail: Trail, name: str, *, prefix: str = "fld") -> None:
     """Refuse what looks like an Airtable id and is none."""
     if re.fullmatch(rf"{prefix}(?=.*[0-9A-Z])[0-9A-Za-z]{{7,}}", name) and not airtable_id(prefix, name):
-        draft.add(trail, expected(f"a name, or a `{prefix}…` id of 17 characters", name) + ".", "Copy the whole id.")
+        draft.add(trail, expected(f"a name, or a `{prefix}…` id of 17 characters", name), "Copy the whole id.")
 
 
 def check_path(draft: Draft, trail: Trail, path: str) -> None:
@@ -157,17 +154,17 @@ def _related(draft: Draft, trail: Trail, alias: str, shape: RelatedShape) -> Rel
     )
 
 
-def _check_where(draft: Draft, trail: Trail, where: list[list[Json]], operators: frozenset[str]) -> None:
+def _check_where(draft: Draft, trail: Trail, where: list[list[Json]], operators: tuple[str, ...]) -> None:
     """Check the form of every condition: `[field, operator, value]`, or for CiviCRM a group of them."""
     for index, condition in enumerate(where):
         _check_condition(draft, (*trail, index), condition, operators)
 
 
-def _check_condition(draft: Draft, trail: Trail, condition: Json, operators: frozenset[str]) -> None:
+def _check_condition(draft: Draft, trail: Trail, condition: Json, operators: tuple[str, ...]) -> None:
     grouped = operators is CIVICRM_OPERATORS
     form = "a condition `[field, operator, value]`"
     if not isinstance(condition, list) or not condition or not isinstance(condition[0], str):
-        draft.add(trail, expected(form, condition) + ".")
+        draft.add(trail, expected(form, condition))
         return
     if grouped and condition[0] in _GROUPS:
         inner = condition[1] if len(condition) == 2 and isinstance(condition[1], list) else None  # noqa: PLR2004  # word and list
@@ -179,10 +176,12 @@ def _check_condition(draft: Draft, trail: Trail, condition: Json, operators: fro
     operator = condition[1] if len(condition) > 1 else None
     if operator not in operators:
         hint = suggest(operator, operators, kind="Operators") if operator is not None else ""
-        draft.add((*trail, 1), expected("an operator such as `=` or `CONTAINS`", operator) + ".", hint)
+        draft.add((*trail, 1), expected("an operator such as `=` or `CONTAINS`", operator), hint)
         return
     values = len(condition) - 2
-    if values != (operator not in BARE_OPERATORS):
-        draft.add(trail, f"expected {form[2:] if values else form}, found {values or 'no'} values after `{operator}`.")
+    if operator in BARE_OPERATORS and values:
+        draft.add(trail, f"expected `[field, {operator}]` without a value, found {values}.")
+    elif operator not in BARE_OPERATORS and values != 1:
+        draft.add(trail, f"expected `[field, {operator}, value]`, found {values or 'no'} values.")
     elif operator in {"IN", "NOT IN", "BETWEEN", "NOT BETWEEN", "CONTAINS ONE OF"} and not isinstance(condition[2], list):
-        draft.add((*trail, 2), expected("a list of values", condition[2]) + ".")
+        draft.add((*trail, 2), expected("a list of values", condition[2]))

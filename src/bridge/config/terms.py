@@ -35,10 +35,9 @@ def period(value: object) -> dt.timedelta:
 
 def days_ahead(value: object) -> dt.timedelta:
     """A period in whole days: `60d` or `6w`."""
-    length = period(value) if not isinstance(value, str) or value[-1:] in ("d", "w") else dt.timedelta()
-    if not length or length % dt.timedelta(days=1):
+    if not isinstance(value, str) or value[-1:] not in ("d", "w"):
         raise ValueError("expected a number of days such as `60d` or `6w`")
-    return length
+    return period(value)
 
 
 def share(value: object) -> float:
