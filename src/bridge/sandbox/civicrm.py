@@ -53,6 +53,7 @@ __all__ = ["API_KEYS", "CiviCRM"]
 
 ADMIN = User("admin", 2, frozenset("*"))
 VERSIONS = {"6.17": (6, 17), "5.78": (5, 78)}
+DASHBOARD = '<div id="crm-container" class="crm-container crm-public"></div>'
 SITE_ZONE = ZoneInfo("America/New_York")
 _CACHED_ENTITIES = ("CustomField", "CustomGroup")  # their `count` leaves the limit out of account
 _EVERY_ACTION = {"checkPermissions", "chain", "debug", "language", "version", "translationMode"}
@@ -135,17 +136,15 @@ class CiviCRM:
         try:
             caller = caller_of(request, version)
         except Rejected as rejected:
-            if version < (6,) and not request.header("x-civi-auth").removeprefix("Bearer").strip():
+            if version < (6,) and request.header("x-civi-auth").strip() == "Bearer":
                 return Response.html(CRASH)
             return Response.text(f"HTTP 401 {rejected.reason}", 401, "text/plain;charset=utf-8")
         if self.in_maintenance and caller.user != ADMIN:
             message = "Temporarily unavailable for maintenance."
             return Response.json({"status_code": 503, "status_message": message}, 503)
-        if path == "/civicrm/authx/id":
-            return self._identity(caller)
         if call is None:
-            return Response.html('<div id="crm-container" class="crm-container crm-public"></div>')
-        return refusal_of_form(request, caller, call[1]) or self._call(request, caller, *call)
+            return self._identity(caller) if path == "/civicrm/authx/id" else Response.html(DASHBOARD)
+        return refusal_of_form(request, caller, call[1], version) or self._call(request, caller, *call)
 
     def _identity(self, caller: Caller) -> Response:
         user = caller.user
@@ -162,8 +161,7 @@ class CiviCRM:
         try:
             if not entity:
                 return self._multi_call(decoded(sent_field(request, "calls") or "[]"), caller.user)
-            if self.site.version >= (6,) and not self._exists(entity, action):
-                raise Fatal
+            self._fall_over_unknown(entity, action)
             params = params_of(request, self.site.version)
             index = sent_field(request, "index")
             return self._single_call(caller.user, entity, action, params, _index(index))[1]
@@ -199,9 +197,11 @@ class CiviCRM:
 
     # -- one APIv4 call
 
-    def _exists(self, entity: str, action: str) -> bool:
+    def _fall_over_unknown(self, entity: str, action: str) -> None:
+        """Crash over an entity or action nobody knows, as 6.17 does when it stands in the URL; 5.78 refuses it."""
         name = self._entity(entity)
-        return name is not None and action in actions_of(self.site, name)
+        if self.site.version >= (6,) and (name is None or action not in actions_of(self.site, name)):
+            raise Fatal
 
     def _entity(self, name: str) -> str | None:
         known = {entity.lower(): entity for entity in (*self.site.schema.entities, *CONTACT_TYPES)}
@@ -214,7 +214,7 @@ class CiviCRM:
             raise Refused(f"API ({entity}, {action}) does not exist (or the extension it belongs to is not enabled).")
         if action not in actions_of(self.site, name):
             raise Refused(f"Api {name} {action} version 4 does not exist.")
-        _refuse_unknown_params(action, params)
+        self._refuse_unknown_params(action, params)
         if not user.may(self.site, name, action):
             raise Refused(f"Authorization failed: Cannot {action} {name}", 403)
         rows, counts = self._run(user, name, action, params)
@@ -223,6 +223,16 @@ class CiviCRM:
         values = _indexed(rows, index)
         about = {"entity": name, "action": action, "debug": None, "version": 4}
         return {"values": values, **deleted, **about, "count": len(rows), "countFetched": len(rows), **counts}
+
+    def _refuse_unknown_params(self, action: str, params: Any) -> None:
+        if isinstance(params, list):
+            params = dict.fromkeys(map(str, range(len(params))))
+        is_old = self.site.version < (6,)
+        for name in params:
+            if name not in _PARAMS[action] | _EVERY_ACTION:
+                raise Refused(f"Unknown api parameter: {f'set{name[:1].upper()}{name[1:]}' if is_old else name}")
+        if is_old and isinstance(params.get("reload"), list):
+            raise Refused('Parameter "reload" is not of the correct type. Expecting bool.')
 
     def _run(self, user: User, entity: str, action: str, params: Row) -> tuple[list[Row], Row]:
         plain: dict[str, Callable[[Site, User, str, Mapping[str, Any]], list[Row]]] = {
@@ -342,14 +352,6 @@ class CiviCRM:
             self.site.schema.lists = lists
             for name in state["removed"]:
                 self.site.schema.remove_custom_field(name)
-
-
-def _refuse_unknown_params(action: str, params: Any) -> None:
-    if isinstance(params, list):
-        params = dict.fromkeys(map(str, range(len(params))))
-    for name in params:
-        if name not in _PARAMS[action] | _EVERY_ACTION:
-            raise Refused(f"Unknown api parameter: {name}")
 
 
 def _index(text: str | None) -> Any:

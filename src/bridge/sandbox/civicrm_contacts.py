@@ -55,7 +55,7 @@ def put(site: Site, row: Row | None, values: Row, *, explicit_date: bool = False
         _change_employer(site, row, employer_before)
     if row.get("organization_name") != name_before and kind == "Organization":
         for worker_id in table.ids_where("employer_id", row["id"]):
-            table.patch(worker_id, {"organization_name": row.get("organization_name")})
+            table.patch(worker_id, {"organization_name": row.get("organization_name"), "modified_date": moment})
     return row
 
 

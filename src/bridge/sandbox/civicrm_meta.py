@@ -27,7 +27,7 @@ def actions_of(site: Site, entity: str) -> tuple[str, ...]:
 def get_actions(site: Site, user: User, entity: str, params: Mapping[str, Any]) -> list[Row]:
     """The actions of an entity that this user may run."""
     names = (name for name in actions_of(site, entity) if user.may(site, entity, name))
-    rows = ({"name": name, "description": None, "params": {}, "deprecated": None} for name in names)
+    rows: Iterable[Row] = ({"name": name, "description": None, "params": {}, "deprecated": None} for name in names)
     return _chosen(rows, params, site)
 
 

@@ -15,10 +15,11 @@ from bridge.sandbox.civicrm_rows import Row
 from bridge.sandbox.civicrm_schema import CONTACT_TYPES, Field, base_entity
 from bridge.sandbox.civicrm_site import Site, User
 from bridge.sandbox.civicrm_values import Refused, shown_value
-from bridge.sandbox.civicrm_where import ORDERINGS, comparable_of, test_of
+from bridge.sandbox.civicrm_where import ORDERINGS, Fatal, comparable_of, test_of
 
 Env = dict[str, Row | None]  # the row of the entity under "", the row of each explicit join under its alias
 Source = Callable[[Env], Row | None]
+PHP_INT_LIMIT = 2**63
 SCRAMBLE = 2654435761  # without orderBy, contacts come in an order of the database's own
 _EXPRESSION = re.compile(r"(?:(\w+)\((.*)\)|([\w.:]+))(?: AS (\w+))?$", re.IGNORECASE)
 _AGGREGATES: dict[str, Callable[[list[Any]], Any]] = {
@@ -152,9 +153,16 @@ class Query:
             if value[:1] not in ("'", '"'):
                 return self._test_of_two(column, word, self._column_or_refuse(value))
             value = value[1:-1]
+        if self._overflows(column.field, value):
+            raise Fatal
         test = test_of(column.field, bool(column.suffix), word, value, self.site.clock)
         read = column.read
         return lambda env: test(read(env))
+
+    def _overflows(self, found: Field, value: Any) -> bool:
+        """Whether PHP falls over a contact id that only fits a float, as it does since some version of 6."""
+        is_contact_id = found.points_to == "Contact" or (found.entity, found.name) == ("Contact", "id")
+        return is_contact_id and type(value) is int and abs(value) >= PHP_INT_LIMIT and self.site.version >= (6,)
 
     def _test_of_two(self, left: Column, word: str, right: Column) -> Callable[[Env], bool]:
         comparable = comparable_of(left.field, self.site.clock)
@@ -195,7 +203,7 @@ class Query:
                 if word == "=" and column != mine and table.is_indexed(column):
                     read = self._column_or_refuse(other).read
                     return lambda env: table.rows_where(column, read(env))
-        return lambda env: list(table.rows.values())
+        return lambda _: list(table.rows.values())
 
     # -- what is read of a row
 
@@ -239,7 +247,7 @@ class Query:
     def _function(self, name: str, arguments: str, key: str) -> Column | None:
         plain = Field("", key, "String")
         if name == "NOW":
-            return Column(key, plain, lambda env: self.site.clock.now().strftime("%Y-%m-%d %H:%M:%S"))
+            return Column(key, plain, lambda _: self.site.clock.now().strftime("%Y-%m-%d %H:%M:%S"))
         inner = arguments.removeprefix("DISTINCT ").strip()
         if name == "CONCAT":
             parts = [self._literal_or_column(part.strip()) for part in inner.split(",")]
@@ -255,7 +263,7 @@ class Query:
 
     def _literal_or_column(self, text: str) -> Callable[[Env], Any]:
         if text[:1] in ("'", '"'):
-            return lambda env: text[1:-1]
+            return lambda _: text[1:-1]
         return self._column_or_refuse(text).read
 
     def _row(self, columns: list[Column], env: Env) -> Row:
@@ -333,6 +341,7 @@ class Query:
         for length in range(1, len(parts)):
             through = fields.get(".".join(parts[:length]))
             if through is not None and through.points_to:
+                self.site.fill_virtual(through.points_to)
                 rest = ".".join(parts[length:])
                 return self._walk(key, through.points_to, rest, self._through(through, source))
         return None

@@ -27,6 +27,15 @@ class Site:
         self.clock = SiteClock(now, zone)
         self.version = version
         self.custom_triggers = custom_triggers
+        self._makers: dict[str, Callable[[], Iterable[Row]]] = {
+            "RelationshipCache": self._relationship_cache,
+            "CustomGroup": self._custom_groups,
+            "CustomField": self._custom_fields,
+            "OptionGroup": self._option_groups,
+            "OptionValue": self._option_values,
+            "Entity": self._entities,
+            "Domain": self._domain,
+        }
         for entity, rows in ROWS.items():
             self.load(entity, [self._with_defaults(entity, row) for row in rows])
 
@@ -40,17 +49,8 @@ class Site:
 
     def fill_virtual(self, entity: str) -> None:
         """Bring rows that mirror other things up to date, before they are read."""
-        makers: dict[str, Callable[[], Iterable[Row]]] = {
-            "RelationshipCache": self._relationship_cache,
-            "CustomGroup": self._custom_groups,
-            "CustomField": self._custom_fields,
-            "OptionGroup": self._option_groups,
-            "OptionValue": self._option_values,
-            "Entity": self._entities,
-            "Domain": lambda: [self.rows["Domain"].rows[1] | {"version": f"{self.version[0]}.{self.version[1]}.2"}],
-        }
-        if entity in makers:
-            self.rows.load(entity, list(makers[entity]()))
+        if entity in self._makers:
+            self.rows.load(entity, list(self._makers[entity]()))
 
     def options(self, field: Field) -> list[Option]:
         """The options of a field, or none."""
@@ -62,7 +62,7 @@ class Site:
         name, label, abbr = OPTION_ENTITIES[entity]
         self.fill_virtual(entity)
         return [
-            Option(row["id"], row[name], row.get(label, row[name]), row.get(abbr, ""), row.get("country_id"))
+            Option(row["id"], row[name], row.get(label) or row[name], row.get(abbr) or "", row.get("country_id"))
             for row in self.rows[entity].rows.values()
         ]
 
@@ -85,7 +85,7 @@ class Site:
             return lambda row: "owner_membership_id" not in row
         if field.name == "is_current":
             return self._is_current
-        return lambda row: None
+        return _nothing
 
     def _is_current(self, row: Row) -> bool:
         today = self.clock.now().date().isoformat()
@@ -157,6 +157,10 @@ class Site:
         for number, name in enumerate(sorted(self.schema.entities), start=1):
             yield {"id": number, "name": name, "title": name, "type": ["DAOEntity"], "primary_key": ["id"]}
 
+    def _domain(self) -> Iterable[Row]:
+        number, name = 1, "Default Domain Name"
+        yield {"id": number, "name": name, "contact_id": number, "version": ".".join(map(str, (*self.version, 2)))}
+
     def kept(self, field: Field, value: Any) -> Any:
         """The value as the field's column keeps it."""
         return kept_value(field, value, self.clock)
@@ -194,19 +198,33 @@ class User:
     def row_test(self, site: Site, entity: str) -> Callable[[Row], bool]:
         """Which rows of an entity the user sees."""
         if "*" in self.permissions:
-            return lambda row: True
+            return _everyone
         if entity in ("CustomField", "CustomGroup"):
-            return lambda row: self.can("access all custom data")
+            return _everyone if self.can("access all custom data") else _no_one
         fields = site.schema.fields(entity)
         column = "id" if entity == "Contact" else next((name for name in CONTACT_COLUMNS if name in fields), "")
         if not column and entity != "Group":
-            return lambda row: True
+            return _everyone
         if not self.can("view all contacts"):
-            return lambda row: False
+            return _no_one
         if self.can("access deleted contacts") or entity == "Group":
-            return lambda row: True
+            return _everyone
         contacts = site.rows["Contact"].rows
         return lambda row: not contacts.get(row.get(column, 0), {}).get("is_deleted", False)
+
+
+def _everyone(row: Row) -> bool:
+    del row
+    return True
+
+
+def _no_one(row: Row) -> bool:
+    del row
+    return False
+
+
+def _nothing(row: Row) -> None:
+    del row
 
 
 def derived(row: Mapping[str, Any]) -> Row:

@@ -614,7 +614,6 @@ ROWS: Final[dict[str, list[dict[str, Any]]]] = {
             for number, name in enumerate(("Admin", "Readonly", "Syncbot", "Minimal", "Nocustom", "Noauthx"), start=2)
         ),
     ],
-    "Domain": [{"id": 1, "name": "Default Domain Name", "contact_id": 1}],
     "MembershipType": [
         {"id": 1, "name": "Worker Co-op", "minimum_fee": 250},
         {"id": 2, "name": "Associate", "minimum_fee": 100},
@@ -686,10 +685,11 @@ ROWS: Final[dict[str, list[dict[str, Any]]]] = {
         {"id": 2, "name": "member_orgs", "title": "Member organizations"},
     ],
     "Setting": [
-        {"id": 1, "name": "defaultCurrency", "value": "USD", "domain_id": 1},
-        {"id": 2, "name": "logging", "value": "0", "domain_id": 1},
-        {"id": 3, "name": "dateInputFormat", "value": "mm/dd/yy", "domain_id": 1},
-        {"id": 4, "name": "userFrameworkResourceURL", "value": "/wp-content/plugins/civicrm/civicrm", "domain_id": 1},
+        {"id": 1, "name": "hideCountryMailingLabels", "value": 0, "domain_id": 1},
+        {"id": 2, "name": "defaultCurrency", "value": "USD", "domain_id": 1},
+        {"id": 3, "name": "logging", "value": "0", "domain_id": 1},
+        {"id": 4, "name": "dateInputFormat", "value": "mm/dd/yy", "domain_id": 1},
+        {"id": 5, "name": "userFrameworkResourceURL", "value": "/wp-content/plugins/civicrm/civicrm", "domain_id": 1},
     ],
 }
 

@@ -23,7 +23,7 @@ _WORDS = {"now": None, "today": 0, "yesterday": -1, "tomorrow": 1}
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
 
 
-class Refused(Exception):  # noqa: N818 - it is the site's answer, worded as CiviCRM words it
+class Refused(Exception):
     """The site refuses the call: `message` and `status` go into the error envelope."""
 
     def __init__(self, message: str, status: int = 500) -> None:
@@ -121,23 +121,21 @@ def kept_value(field: Field, value: Any, clock: SiteClock) -> Any:
         return _kept_list(value)
     if value is None or value == "":
         return False if field.data_type == "Boolean" and not field.nullable else None
-    match field.data_type:
-        case "Boolean":
-            return str(value).lower() in ("1", "true", "yes")
-        case "Integer":
-            return _kept_integer(field, value)
-        case "Money" | "Float":
-            return _kept_number(field, value)
-        case "Date" | "Timestamp":
-            return _kept_date(field, value, clock)
-        case _:
-            return _kept_text(field, value)
+    if field.is_date:
+        return _kept_date(field, value, clock)
+    keepers = {"Boolean": _kept_boolean, "Integer": _kept_integer, "Money": _kept_number, "Float": _kept_number}
+    return keepers.get(field.data_type, _kept_text)(field, value)
 
 
 def _kept_list(value: Any) -> list[Any] | None:
     if value in (None, "", []):
         return None
     return list(value) if isinstance(value, list) else [value]
+
+
+def _kept_boolean(field: Field, value: Any) -> bool:
+    del field
+    return str(value).lower() in ("1", "true", "yes")
 
 
 def _kept_integer(field: Field, value: Any) -> int:

@@ -31,7 +31,7 @@ OPERATORS = frozenset(
 )
 
 
-class Fatal(Exception):  # noqa: N818 - the site does not refuse, it falls over and shows a page
+class Fatal(Exception):
     """PHP throws an Error: the answer is a web page, with status 200 on 6.17 and 500 on 5.78."""
 
 
@@ -82,8 +82,6 @@ def _truth(value: Any) -> bool:
 
 
 def _leading_integer(value: Any) -> int:
-    if isinstance(value, float) and abs(value) > 2**63:
-        raise Fatal
     return int(_leading_number(value))
 
 
@@ -99,8 +97,13 @@ def _negated(test: Test, value: Any) -> Test:
     if value is None:
         return _never
     if value == []:
-        return lambda shown: True
+        return _always
     return lambda shown: shown is not None and not test(shown)
+
+
+def _always(shown: Any) -> bool:
+    del shown
+    return True
 
 
 def _never(shown: Any) -> bool:
@@ -155,8 +158,7 @@ def _test_of_period(field: Field, word: str, value: Any, clock: SiteClock) -> Te
     if word == "=":
         return lambda shown: shown is not None and first <= shown <= last
     bound = first if word in ("<", ">=") else last
-    compare = ORDERINGS.get(word, operator.eq)
-    return lambda shown: shown is not None and compare(shown, bound)
+    return _test_of_order(word, bound, str)
 
 
 def _is_day(value: Any) -> bool:
@@ -174,8 +176,11 @@ def _test_of_scalar(word: str, value: Any, comparable: Callable[[Any], Any], *, 
         return _never
     if word in ("LIKE", "REGEXP", "CONTAINS", "CONTAINS ONE OF"):
         return _test_of_pattern(word, value)
-    compare = ORDERINGS.get(word, operator.eq)
-    bound = comparable(value)
+    return _test_of_order(word, comparable(value), comparable)
+
+
+def _test_of_order(word: str, bound: Any, comparable: Callable[[Any], Any]) -> Test:
+    compare: Callable[[Any, Any], bool] = ORDERINGS.get(word, operator.eq)
     return lambda shown: shown is not None and compare(comparable(shown), bound)
 
 

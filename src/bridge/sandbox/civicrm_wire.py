@@ -24,7 +24,7 @@ WORDPRESS_CRASH = (
 )
 
 
-class Rejected(Exception):  # noqa: N818 - it is an answer
+class Rejected(Exception):
     """The credential does not hold: the answer is `HTTP 401 <reason>` in plain text, or a page on old sites."""
 
     def __init__(self, reason: str) -> None:
@@ -75,14 +75,14 @@ def _user_of(credential: str) -> User:
     return User(name, contact_id, frozenset(permissions))
 
 
-def refusal_of_form(request: Request, caller: Caller, action: str) -> Response | None:
+def refusal_of_form(request: Request, caller: Caller, action: str, version: tuple[int, int]) -> Response | None:
     """The answer to a request that APIv4 does not take in this form, or None."""
     if caller.flow != "xheader" and not request.header("x-requested-with"):
         message = "SECURITY ALERT: Ajax requests can only be issued by javascript clients, eg. CRM.api4()."
-        return Response.json({"error_code": 400, "error_message": message}, 400)
+        return Response.json({"error_code": 400, "error_message": message}, 400 if version >= (6,) else 200)
     if request.method == "GET" and not action.lower().startswith("get"):
         message = "SECURITY: All requests that modify the database must be http POST, not GET."
-        return Response.json({"error_code": 405, "error_message": message}, 405)
+        return Response.json({"error_code": 405, "error_message": message}, 405 if version >= (6,) else 200)
     return None
 
 

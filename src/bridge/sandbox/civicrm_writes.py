@@ -122,7 +122,7 @@ class Writer:
         return Query(self.site, self.user, self.entity, {"where": where}).ids()
 
     def _match(self, record: Row, match: list[str]) -> int | None:
-        values = {field.name: value for field, value in self._raw_values(record)}
+        values = record | {field.name: value for field, value in self._raw_values(record)}
         clauses = [
             [name, "IS EMPTY"] if values[name] == "" else [name, "=", values[name]]
             for name in match
@@ -136,8 +136,6 @@ class Writer:
     def _reloaded(self, written: list[Row], reload: Any) -> list[Row]:
         if not reload:
             return written
-        if isinstance(reload, list) and self.site.version < (6,):
-            raise Refused('Parameter "reload" is not of the correct type. Expecting bool.')
         select = reload if isinstance(reload, list) else ["*"]
         where = [["id", "IN", [row["id"] for row in written]]]
         return Query(self.site, self.user, self.entity, {"select": select, "where": where}).run().rows
@@ -181,7 +179,7 @@ class Writer:
         stamps = ("created_date", "modified_date") if new else ("modified_date",)
         stamped = {name: moment for name in stamps if name in fields and fields[name].in_utc}
         if entity == "Contribution" and new:
-            stamped["net_amount"] = values.get("net_amount", values.get("total_amount"))
+            values = {"net_amount": values.get("total_amount"), **values}
         self.site.rows[entity].patch(row["id"], {**stamped, **values})
         return {**self._shown(entity, row, only=None if new else values), **ANSWER_TAIL}
 
@@ -245,7 +243,7 @@ class Writer:
     def _raw(self, field: Field, suffix: str, value: Any, sent: Row) -> Any:
         options = self.site.options(field)
         if field.name == "state_province_id":
-            country = dict((found.name, raw) for found, raw in self._raw_values(_only_country(sent))).get("country_id")
+            country = {found.name: raw for found, raw in self._raw_values(_only_country(sent))}.get("country_id")
             options = [option for option in options if country is None or option.group == country]
         raw = {option.shown_as(suffix): option.value for option in options}
         if isinstance(value, list):
