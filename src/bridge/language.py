@@ -25,7 +25,7 @@ from bridge.core.mapping import Mapping as FieldMapping
 from bridge.core.mapping import Severity, Text
 from bridge.core.plan import Discrepancy
 from bridge.core.record import Side
-from bridge.core.report import PlanState, Standing, rule_of
+from bridge.core.report import Digest, PlanState, Standing, rule_of
 from bridge.locales import wording
 from bridge.locales.wording import Wording
 
@@ -118,8 +118,7 @@ class Language:
     def title(self, code: int, rule: str | None = None) -> str:
         """A code's short title; for a rule, its name as people say it."""
         if rule:
-            spoken = plain(rule.replace("-", " ").replace("_", " "))
-            return spoken[:1].upper() + spoken[1:]
+            return _capital(plain(rule.replace("-", " ").replace("_", " ")))
         return self.say(wording.CODES.get(code, wording.RULE).title)
 
     def discrepancy(self, told: Discrepancy | Entry, mapping: FieldMapping | None = None) -> Sentence:
@@ -134,7 +133,41 @@ class Language:
         if rule is not None and rule.say:
             return Sentence(self.text(rule.say, **values), self.text(rule.do, **values), reason)
         words = _worded(found, owned="owner" in values)
-        return Sentence(self.say(words.what, **values), self.say(words.do, **values), reason)
+        what = self.say(words.what, **values)
+        return Sentence(_capital(what) if words.what.startswith("{side}") else what, self.say(words.do, **values), reason)
+
+    def headline(self, digest: Digest) -> str:
+        """The digest in one or two sentences: what stands where, and whether somebody is waited for."""
+        names = [self.text(each.title) for each in digest.mappings.values()]
+        title = names[0] if len(names) == 1 else "CiviCRM / Airtable"
+        parts = [self._agreement(digest, title)]
+        if resolved := digest.counts[Standing.RESOLVED]:
+            parts.append(self.plural("{number} was resolved.", "{number} were resolved.", resolved))
+        parts.extend(self.discrepancy(item.entry).what for item in digest.unread)
+        if held := len(digest.held):
+            parts.append(self.plural("{number} plan waits for a person.", "{number} plans wait for a person.", held))
+        return " ".join(parts)
+
+    def tally(self, counts: Mapping[Standing, int]) -> str:
+        """The open standings that are not zero, as in `3 new, 1 worse or back, 12 ongoing`."""
+        new, worse, ongoing = counts[Standing.NEW], counts[Standing.WORSE], counts[Standing.ONGOING]
+        told = (
+            self.plural("{number} new", "{number} new", new) if new else "",
+            self.plural("{number} worse or back", "{number} worse or back", worse) if worse else "",
+            self.plural("{number} ongoing", "{number} ongoing", ongoing) if ongoing else "",
+        )
+        return ", ".join(filter(None, told))
+
+    def _agreement(self, digest: Digest, title: str) -> str:
+        if digest.agreed:
+            return self.say("{title}: the two systems agree.", title=title)
+        return self.plural(
+            "{title}: {number} open discrepancy ({tally}).",
+            "{title}: {number} open discrepancies ({tally}).",
+            digest.open,
+            title=title,
+            tally=self.tally(digest.counts),
+        )
 
     def _values(self, found: Discrepancy, mapping: FieldMapping | None) -> dict[str, object]:
         """What a sentence about `found` may name. The details come last: they are about this very finding."""
@@ -181,6 +214,10 @@ def plain(text: str) -> str:
     """The text on one line, without control characters and without marks that turn the writing direction."""
     kept = (" " if char.isspace() else char for char in text if char.isspace() or not _hidden(char))
     return " ".join("".join(kept).split())
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _hidden(char: str) -> bool:
