@@ -1,0 +1,129 @@
+"""One table of one base, seen through the paths of one mapping: rows in, rows out, in the mapping's words."""
+
+import datetime as dt
+import itertools
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from pyairtable.formulas import Formula
+
+from bridge.airtable import formula
+from bridge.airtable.answers import lost
+from bridge.airtable.api import Api
+from bridge.airtable.scan import PAGE_SIZE, Scan, is_record, scan
+from bridge.airtable.schema import Column, Place, Table
+from bridge.core.record import Json, Row
+from bridge.errors import Unavailable
+
+T = TypeVar("T")
+
+WRITE_SIZE = 10  # https://airtable.com/developers/web/api/update-multiple-records
+
+
+def _nobody(_count: int) -> None:
+    """The listener of a scan nobody waits for."""
+
+
+class Door:
+    """Reads and writes one table. `places` are the mapping's paths and the columns they mean today."""
+
+    def __init__(self, api: Api, base: str, table: Table, places: Mapping[str, Place], scope: Sequence[Formula]) -> None:
+        self.table = table
+        self.places = places
+        self.scope = scope
+        """The conditions of the mapping's `where`."""
+        self._api = api
+        self._base = base
+        self._url = str(api.build_url(base, table.id))
+        self._columns = {path: column for path, place in places.items() if (column := place.usable) is not None}
+
+    def scan(self, asked: Sequence[Formula], tell: Callable[[int], None] = _nobody, *, ids_only: bool = False) -> Scan:
+        """All records that meet every formula, with the mapped columns, or with hardly any if only their ids are wanted."""
+        # Named columns, because an empty list of fields means all; and no view, because people change what a view shows.
+        fields = [self.table.columns[0].id] if ids_only else self._wanted()
+        ask: dict[str, Any] = {"fields": fields}
+        if text := formula.both(asked):
+            ask["filterByFormula"] = text
+        return scan(lambda body: self._api.list_page(self._base, self.table.id, body), ask, tell)
+
+    def rows(self, asked: Sequence[Formula]) -> dict[str, Row]:
+        """Every row that meets every formula, by id. Unavailable if they did not all come."""
+        return {id_: self.row(each) for id_, each in _whole(self.scan(asked)).records.items()}
+
+    def fetch(self, ids: Collection[str]) -> dict[str, Row]:
+        """The rows with these ids that are in the table; one call for each hundred."""
+        found: dict[str, Row] = {}
+        for part in chunks(ids, PAGE_SIZE):
+            found |= self.rows([formula.records(part)])
+        return found
+
+    def in_scope(self, ids: Collection[str]) -> set[str]:
+        """Which of these records the mapping's `where` holds for; one call for each hundred, none without `where`."""
+        if not self.scope:
+            return set(ids)
+        found: set[str] = set()
+        for part in chunks(ids, PAGE_SIZE):
+            found |= _whole(self.scan([formula.records(part), *self.scope], ids_only=True)).records.keys()
+        return found
+
+    def get(self, id: str) -> None:  # noqa: A002  # the record's native id, as everywhere
+        """Ask for one record; raise what Airtable says if it cannot be read.
+
+        That it can says nothing of the table: Airtable looks through the whole base.
+        """
+        self._api.get(f"{self._url}/{id}")
+
+    def update(self, changes: Sequence[tuple[str, Mapping[str, Json]]]) -> list[Row]:
+        """Change only the named cells of up to ten records, given as id and values by path; the rows as they stand then."""
+        rows = self._written(self._api.patch, [{"id": id_, "fields": self._cells(values)} for id_, values in changes])
+        if [row.id for row in rows] != [id_ for id_, _ in changes]:
+            raise lost(f"PATCH to table {self.table.id}")
+        return rows
+
+    def create(self, changes: Sequence[Mapping[str, Json]]) -> list[Row]:
+        """Make up to ten records of values by path; their rows, in order."""
+        return self._written(self._api.post, [{"fields": self._cells(values)} for values in changes])
+
+    def row(self, data: Mapping[str, Any]) -> Row:
+        """A record of Airtable as a row, with its options in the mapping's words."""
+        cells = data.get("fields", {})
+        values = {
+            path: self.places[path].read(cells[column.id]) for path, column in self._columns.items() if column.id in cells
+        }
+        edited = self.table.last_modified
+        return Row(id=data["id"], values=values, modified_at=_moment(cells.get(edited.id)) if edited else None)
+
+    def _wanted(self) -> list[str]:
+        columns: Iterable[Column | None] = (*self._columns.values(), self.table.last_modified)
+        return sorted({each.id for each in columns if each is not None}) or [self.table.columns[0].id]
+
+    def _cells(self, values: Mapping[str, Json]) -> dict[str, Json]:
+        return {self._columns[path].id: self.places[path].write(value) for path, value in values.items()}
+
+    def _written(self, send: Callable[..., Any], records: list[dict[str, Any]]) -> list[Row]:
+        answer = send(self._url, json={"records": records, "typecast": False, "returnFieldsByFieldId": True})
+        written = answer.get("records") if isinstance(answer, dict) else None
+        if not isinstance(written, list) or len(written) != len(records) or not all(map(is_record, written)):
+            raise lost(f"a write to table {self.table.id}")
+        return [self.row(each) for each in written]
+
+
+def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """`items` in lists of at most `size`."""
+    rest = iter(items)
+    while part := list(itertools.islice(rest, size)):
+        yield part
+
+
+def _whole(found: Scan) -> Scan:
+    if not found.complete:
+        raise Unavailable(found.note, next_step="The next run tries again.")
+    return found
+
+
+def _moment(value: Any) -> dt.datetime | None:
+    try:
+        moment = dt.datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return moment if moment is not None and moment.tzinfo else None
