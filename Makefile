@@ -24,6 +24,7 @@ demo: install ## the main job, whole, on the embedded sandbox and SQLite
 	$(BIN)/bridge demo
 
 test: install ## install what the tests need and run every one
+	@scripts/prepare-tests
 	$(BIN)/python -m pytest -n 2 --cov=bridge --cov-branch --cov-report=term:skip-covered
 
 check: install ## format, lint, types, floors

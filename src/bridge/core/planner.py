@@ -36,7 +36,8 @@ class Facts:
     """Everything a plan is made of.
 
     `missing` says where each absent record went; `moved` are links that followed a merge (old, new); `doubtful` are the
-    (side, partner id) of creates whose outcome is still unknown. `today` is the day of the run in the mapping's zone.
+    (side, partner id) of creates whose outcome is still unknown. `today` is the day of the run in `zone`, the
+    mapping's.
     """
 
     mapping: FieldMapping
@@ -46,6 +47,7 @@ class Facts:
     sights: PerSide[Sight]
     today: dt.date
     seal: Seal
+    zone: dt.tzinfo = dt.UTC
     references: values.References = field(default_factory=dict)
     missing: Mapping[tuple[Link, Side], Found] = field(default_factory=dict)
     moved: tuple[tuple[Link, Link], ...] = ()
@@ -237,7 +239,7 @@ def _unreadable_one_sided(facts: Facts, pair: Pair, each: Field) -> Iterator[Dis
 def _rules(facts: Facts, pair: Pair) -> Iterator[Discrepancy]:
     cells = PerSide(pair.civicrm.cells, pair.airtable.cells)
     for rule in facts.mapping.rules:
-        if conditions.holds(rule.when, cells, facts.mapping.fields, facts.today):
+        if conditions.holds(rule.when, cells, facts.mapping.fields, facts.today, zone=facts.zone):
             details = _details(facts.mapping, rule, pair)
             yield Discrepancy(
                 mapping=facts.mapping.name,

@@ -85,6 +85,7 @@ def _plan(
     means: Means,
 ) -> Plan:
     known, snapshots = gathered.known, gathered.snapshots
+    zone = ZoneInfo(mapping.timezone)
     plan = make_plan(
         Facts(
             mapping=mapping,
@@ -92,7 +93,8 @@ def _plan(
             matching=gathered.matching,
             known=known,
             sights=sights,
-            today=means.clock().astimezone(ZoneInfo(mapping.timezone)).date(),
+            today=means.clock().astimezone(zone).date(),
+            zone=zone,
             seal=means.store.seal,
             references=read.references,
             missing=gathered.missing,
