@@ -112,8 +112,12 @@ def places(number: int) -> str:
 
 
 def test_a_morning_in_english() -> None:
-    summary, details = compose(
-        a_morning(), EN, key="digest/7", page="https://bridge.example.org", mentions={"membership": ["U012AB"]}
+    mentions = {"membership": ["U012AB"]}
+    summary, details = compose(a_morning(), EN, key="digest/7", page="https://bridge.example.org", mentions=mentions)
+    lapsed = (
+        "*Enrolled without membership* · Benefits groups · 2 new <@U012AB>\n"
+        f"• *high · new* Co-op 1 is enrolled but not a member. · {places(1)}\n"
+        f"• *high · new* Co-op 2 is enrolled but not a member. · {places(2)}"
     )
     assert summary.payload["text"] == "Benefits groups: 5 open discrepancies (2 new, 3 ongoing). 1 was resolved."
     assert list(texts(summary.payload)) == [
