@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
 from bridge.core.record import Json
 from bridge.errors import AuthRejected, BridgeError, OutcomeUnknown, RateLimited, RequestRejected, Unavailable, UnexpectedAnswer
@@ -37,6 +37,12 @@ class Answer(_Shape):
     values: list[dict[str, Any]]
     count: int | None = None
     matched: int | None = Field(default=None, alias="countMatched")
+
+    @field_validator("values", mode="before")
+    @classmethod
+    def _without_none(cls, rows: Any) -> Any:
+        """PHP writes a missing record as an empty list: `getMergedTo` of a contact that was not merged."""
+        return [row for row in rows if row != []] if isinstance(rows, list) else rows
 
     @property
     def total(self) -> int | None:

@@ -1,0 +1,107 @@
+"""Pulling all rows of an entity by keyset, and proving that they are all.
+
+Offsets skip and repeat rows while people work, and CiviCRM has no cursor: each page asks for ids above the last one seen.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bridge.civicrm.client import CivicrmClient
+from bridge.civicrm.schema import CONTACTS
+from bridge.civicrm.wire import Answer
+from bridge.core.record import Json
+from bridge.errors import RateLimited, Unavailable, UnexpectedAnswer
+
+Rows = list[dict[str, Any]]
+Where = Sequence[Any]
+
+SMALLEST_PAGE = 25
+_TESTS = frozenset({"Membership", "Contribution", "Participant"})
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """Rows by ascending id, each id once. `note` says why they are not all, or is empty; `doubled` ids came twice."""
+
+    rows: Rows
+    note: str = ""
+    doubled: tuple[int, ...] = ()
+
+
+def scope(entity: str, where: Where) -> list[Json]:
+    """`where`, and said aloud what CiviCRM leaves out only sometimes: what is in the trash, and test records."""
+    hidden: list[Json] = []
+    if entity in CONTACTS:
+        hidden = [["is_deleted", "=", False]]
+    if entity in _TESTS:
+        hidden = [["is_test", "=", False]]
+    return [*where, *hidden]
+
+
+def sweep(
+    client: CivicrmClient,
+    entity: str,
+    select: Sequence[str],
+    where: Where,
+    *,
+    page_size: int,
+    tell: Callable[[int, int | None], None] = lambda _done, _total: None,
+) -> Swept:
+    """Every row of `entity` that meets `where`; `tell` hears after each page how many of how many are there.
+
+    A page the server gives up on is asked for again at half the size, down to 25 rows, and pages grow back after.
+    Raises Unavailable where even the smallest page cannot be had, and UnexpectedAnswer where a row lacks a selected field.
+    """
+    rows: dict[int, dict[str, Any]] = {}
+    doubled: set[int] = set()
+    last, size, total, came = 0, page_size, None, 0
+    while True:
+        wanted = ["id", *select] if last else ["row_count", "id", *select]
+        params = {"select": wanted, "where": [*where, ["id", ">", last]], "orderBy": {"id": "ASC"}}
+        page, size = _page(client, entity, params, size)
+        total = page.total if total is None else total
+        found = checked(page.values, entity, select)
+        if any(row["id"] <= last for row in found):
+            return Swept(list(rows.values()), note=f"{entity}: a page came twice.", doubled=tuple(sorted(doubled)))
+        came += len(found)
+        for row in found:
+            if (known := rows.get(row["id"])) is not None:
+                doubled.add(row["id"])
+                row = min(known, row, key=repr)  # noqa: PLW2901  # which of two primaries comes first differs by day
+            rows[row["id"]] = row
+        tell(len(rows), total)
+        if len(found) < size:
+            break
+        last, size = found[-1]["id"], min(page_size, size * 2)
+    return Swept(list(rows.values()), note=_shortfall(entity, total, len(rows), came), doubled=tuple(sorted(doubled)))
+
+
+def _page(client: CivicrmClient, entity: str, params: dict[str, Any], size: int) -> tuple[Answer, int]:
+    """The next page, and the size it was had at."""
+    while True:
+        asked = {**params, "limit": size}
+        try:
+            return client.once(entity, "get", asked), size
+        except Unavailable as error:
+            if size <= SMALLEST_PAGE or isinstance(error, RateLimited):
+                return client.read(entity, "get", asked), size
+            size = max(SMALLEST_PAGE, size // 2)
+
+
+def checked(rows: Rows, entity: str, select: Sequence[str]) -> Rows:
+    """`rows`, of which each has every field asked for: one that is silently left out would read as blank."""
+    for row in rows:
+        if lost := [name for name in ("id", *select) if name not in row]:
+            raise UnexpectedAnswer(
+                f"{entity}.get left out {', '.join(lost)}.",
+                next_step="Check that these fields exist and that the account's role may see them.",
+            )
+    return rows
+
+
+def _shortfall(entity: str, total: int | None, distinct: int, came: int) -> str:
+    """Why what came is not all, or empty. A contact with two primary emails may be counted twice or once."""
+    if total is None:
+        return f"{entity}: CiviCRM did not say how many rows there are."
+    return "" if total in (distinct, came) else f"{entity}: {distinct} rows came and CiviCRM counts {total}."

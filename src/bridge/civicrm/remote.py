@@ -1,0 +1,284 @@
+"""CiviCRM as one mapping sees it: sight, pull, read, find and apply, as `ports.Remote` says."""
+
+import dataclasses
+import datetime as dt
+import functools
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from bridge.civicrm import changes as writing
+from bridge.civicrm import fate
+from bridge.civicrm.client import Call, CivicrmClient
+from bridge.civicrm.pages import Rows, Swept, sweep
+from bridge.civicrm.schema import Schema, Spot, drift, sights
+from bridge.civicrm.view import View, offset_of, zone_name
+from bridge.core.mapping import Mapping as FieldMapping
+from bridge.core.mapping import Mode, Unmatched
+from bridge.core.plan import Action, Change
+from bridge.core.record import Json, Row, Side
+from bridge.core.sight import FieldSight, Found, Sight, Whereabouts
+from bridge.errors import AuthRejected, RequestRejected, UnexpectedAnswer
+from bridge.ports import Clock, Outcome, Progress, Pulled, silent
+
+log = structlog.get_logger()
+
+_CHUNK = 200
+"""Ids in one `IN`: 200 contacts with their related rows are one answer of about half a second."""
+
+_OVERLAP = dt.timedelta(hours=2)
+"""A delta looks this much further back: over the hour that is told twice in autumn, and transactions that end late."""
+
+_BOTH = [True, False]
+
+
+class CivicrmRemote:
+    """One mapping's side in CiviCRM. `page_size` is the most rows asked for at once; `clock` tells the time in UTC."""
+
+    side = Side.CIVICRM
+    batch_size = 50
+
+    def __init__(self, client: CivicrmClient, mapping: FieldMapping, *, page_size: int = 500, clock: Clock) -> None:
+        self._client = client
+        self._mapping = mapping
+        self._page_size = page_size
+        self._clock = clock
+        self._seen: View | None = None
+
+    # ── sight ──
+
+    def sight(self, pins: Mapping[str, FieldSight]) -> Sight:
+        """Prove who we are and what we may do, and read the schema of every mapped path.
+
+        Raises AuthRejected where the account may not read an entity of the mapping, or not write one it should.
+        """
+        who = self._client.identity()
+        schema = Schema(self._client)
+        self._seen = view = self._look(schema)
+        return Sight(
+            side=self.side,
+            identity=f"contact {who.contact_id}",
+            fields=view.fields,
+            drift=drift(self._mapping, view.fields, pins),
+            names=schema.names(self._mapping),
+            timezone=zone_name(view.offset, self._mapping.timezone, self._clock()),
+        )
+
+    def _look(self, schema: Schema) -> View:
+        """What the mapping sees: its paths in the schema, less those that a read leaves out."""
+        entity = self._mapping.civicrm.entity
+        actions = self._permitted(entity)
+        spots = _located(schema, self._mapping, self._mapping.paths(Side.CIVICRM))
+        view = View(
+            mapping=self._mapping,
+            spots=spots,
+            fields={},
+            demanded=_located(schema, self._mapping, _demanded(self._mapping)),
+            offset=self._offset(),
+            dated="modified_date" in schema.fields(entity),
+            merges="getMergedTo" in actions,
+        )
+        unread = self._unread(view)
+        spots = {path: spot for path, spot in spots.items() if (spot.alias, spot.inner) not in unread}
+        fields = sights(spots, schema.options(spots.values()), writable="update" in actions)
+        return dataclasses.replace(view, spots=spots, fields=fields)
+
+    def _permitted(self, entity: str) -> frozenset[str]:
+        """The actions the account may run on `entity`. Raises AuthRejected where one is missing that the mapping needs."""
+        actions: frozenset[str] = frozenset()
+        related = {each.entity for each in self._mapping.civicrm.related.values()}
+        for each in (*sorted(related - {entity}), entity):
+            actions = self._client.remember(("actions", each), functools.partial(self._actions, each))
+            needed = {"get"} | (self._writes if each == entity else set())
+            if missing := sorted(needed - actions):
+                raise AuthRejected(
+                    f"CiviCRM does not let this account {', '.join(missing)} {each} records.",
+                    next_step="Give the service account's role the permission (see the role recipe in the README).",
+                )
+        return actions
+
+    def _actions(self, entity: str) -> frozenset[str]:
+        return frozenset(row["name"] for row in self._client.read(entity, "getActions", {"select": ["name"]}).values)
+
+    @property
+    def _writes(self) -> set[str]:
+        """The actions that the mapping may ask for beyond reading, were it allowed to write."""
+        if self._mapping.mode is Mode.OBSERVE:
+            return set()
+        related = self._mapping.civicrm.related
+        paths = [each.at.civicrm or "" for each in self._mapping.fields.values() if each.may_write(Side.CIVICRM)]
+        updates = {"update"} if any(path.partition(".")[0] not in related for path in paths) else set()
+        return updates | ({"create"} if self._mapping.unmatched.airtable is Unmatched.CREATE else set())
+
+    def _unread(self, view: View) -> set[tuple[str | None, str]]:
+        """Paths that a real read leaves out although the schema names them, as (alias, inner path). No row proves nothing."""
+        calls = [Call(view.entity, "get", {"select": ["id", *view.select], "where": view.where, "limit": 1})]
+        calls += [
+            Call(join.related.entity, "get", {"select": ["id", *join.select], "where": join.where, "limit": 1})
+            for join in view.joins
+        ]
+        asked = [(None, view.select), *((join.related.alias, join.select) for join in view.joins)]
+        return {
+            (alias, name)
+            for (alias, names), answer in zip(asked, self._client.read_many(calls), strict=True)
+            for row in answer.values
+            for name in names
+            if name not in row
+        }
+
+    def _offset(self) -> dt.timedelta:
+        """How far the site's clock is from UTC today, by its own word; as the mapping's zone has it where it says none."""
+        now = self._clock()
+        params = {"select": ["NOW() AS site_now"], "where": [["is_deleted", "IN", _BOTH]], "limit": 1}
+        try:
+            row = next(iter(self._client.read("Contact", "get", params).values), {})
+            return offset_of(row["site_now"], now)
+        except (RequestRejected, KeyError, TypeError, ValueError):
+            log.info("site clock not told", zone=self._mapping.timezone)
+            return now.astimezone(ZoneInfo(self._mapping.timezone)).utcoffset() or dt.timedelta()
+
+    @property
+    def _view(self) -> View:
+        if self._seen is None:
+            self._seen = self._look(Schema(self._client))
+        return self._seen
+
+    # ── reading ──
+
+    def pull(self, progress: Progress = silent, *, since: dt.datetime | None = None) -> Pulled:
+        """Every record in scope, or with `since` those that CiviCRM says were modified from then on.
+
+        `modified_date` moves for a contact's own fields, email, phone, address and custom data only: any mapping that reads
+        more is pulled whole all the same.
+        """
+        view, started = self._view, self._clock()
+        delta = since is not None and view.tells_changes
+        where = [*view.where, ["modified_date", ">=", view.local(since - _OVERLAP)]] if since and delta else view.where
+        swept = [self._sweep(view.entity, view.select, where, progress)]
+        related: dict[str, dict[str, Rows]] = {}
+        for join in view.joins:
+            swept.append(self._sweep(join.related.entity, join.select, join.where, progress))
+            related[join.related.alias] = join.group(swept[-1].rows)
+        rows = tuple(
+            view.row(raw, {alias: groups.get(str(raw["id"]), []) for alias, groups in related.items()}) for raw in swept[0].rows
+        )
+        notes = [each.note for each in swept if each.note]
+        return Pulled(
+            rows=rows, complete=not notes, pulled_at=started, whole=not delta, note=" ".join([*notes, *_doubled(swept[0])])
+        )
+
+    def _sweep(self, entity: str, select: Sequence[str], where: Sequence[Any], progress: Progress) -> Swept:
+        what = f"CiviCRM {entity}"
+        return sweep(
+            self._client,
+            entity,
+            select,
+            where,
+            page_size=self._page_size,
+            tell=lambda done, total: progress(what, done, total),
+        )
+
+    def read(self, ids: Collection[str]) -> Mapping[str, Found]:
+        """Each id's row and whereabouts. One that cannot be seen counts as purged only if the trash can be seen."""
+        found: dict[str, Found] = {id_: Found(whereabouts=Whereabouts.UNREADABLE) for id_ in ids}
+        numbers = sorted({int(id_) for id_ in ids if id_.isdecimal()})
+        for chunk in _chunks(numbers):
+            found.update(self._read(chunk))
+        return found
+
+    def _read(self, ids: list[int]) -> dict[str, Found]:
+        raws, rows, inside = self._fetch(ids)
+        trashed = {id_ for id_, raw in raws.items() if raw.get("is_deleted")}
+        missing = set(ids) - raws.keys()
+        winners = fate.winners(self._client, trashed | missing, asks=self._view.merges) if self._view.is_contact else {}
+        gone = self._missing(missing) if missing else {}
+        found: dict[str, Found] = {}
+        for id_ in ids:
+            row = rows.get(id_)
+            if id_ in winners:
+                found[str(id_)] = Found(whereabouts=Whereabouts.MERGED, row=row, into=str(winners[id_]))
+            elif id_ in trashed:
+                found[str(id_)] = Found(whereabouts=Whereabouts.TRASHED, row=row)
+            elif row is None:
+                found[str(id_)] = Found(whereabouts=gone[id_])
+            else:
+                found[str(id_)] = Found(
+                    whereabouts=Whereabouts.IN_SCOPE if id_ in inside else Whereabouts.OUT_OF_SCOPE, row=row
+                )
+        return found
+
+    def _missing(self, ids: set[int]) -> dict[int, Whereabouts]:
+        """Where records are that the mapping's entity does not show at all."""
+        if not self._view.is_contact:
+            return dict.fromkeys(ids, Whereabouts.PURGED)
+        where = [["id", "IN", sorted(ids)], ["is_deleted", "IN", _BOTH]]
+        others = {row["id"] for row in self._client.read("Contact", "get", {"select": ["id"], "where": where}).values}
+        unseen = Whereabouts.PURGED if fate.sees_trash(self._client) else Whereabouts.UNREADABLE
+        return {id_: Whereabouts.OUT_OF_SCOPE if id_ in others else unseen for id_ in ids}
+
+    def _fetch(self, ids: list[int]) -> tuple[dict[int, dict[str, Any]], dict[int, Row], set[int]]:
+        """By id: the rows as sent, the rows as told, and the ids in scope; trash included, all in one request."""
+        view = self._view
+        answers = self._client.read_many([*view.calls(ids), Call(view.entity, "get", view.scope_of(ids))])
+        raws, rows = view.rows([answer.values for answer in answers[:-1]])
+        return raws, rows, {row["id"] for row in answers[-1].values}
+
+    def find(self, keys: Mapping[str, Json]) -> Sequence[Row]:
+        """The rows that carry all of these values, also in the trash. CiviCRM's `=` takes no note of case and accents."""
+        view = self._view
+        if lost := sorted(path for path in keys if path not in view.own):
+            raise UnexpectedAnswer(
+                f"CiviCRM cannot be searched by {', '.join(lost)}.", next_step="Mend the mapping's match keys."
+            )
+        where: list[Any] = [clause for path, value in keys.items() for clause in writing.clauses(view.own[path], value)]
+        if view.is_contact:
+            where.append(["is_deleted", "IN", _BOTH])
+        ids = [row["id"] for row in self._client.read(view.entity, "get", {"select": ["id"], "where": where}).values]
+        return [row for chunk in _chunks(sorted(set(ids))) for row in self._fetch(chunk)[1].values()]
+
+    # ── writing ──
+
+    def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
+        """Check, write and read back at most `batch_size` changes: one request to check, one to write, one for new records."""
+        return writing.apply(self._client, self._view, changes)
+
+    def calls_for(self, changes: Sequence[Change]) -> int:
+        """An upper bound of the requests that applying these takes."""
+        batches = -(-len(changes) // self.batch_size)
+        return batches * (3 if any(change.action is Action.CREATE for change in changes) else 2)
+
+    def address(self, id: str) -> str:  # noqa: A002  # the record's native id, as everywhere
+        """The record's page in CiviCRM."""
+        if self._mapping.civicrm.entity == "Membership":
+            return self._client.site.page("contact/view/membership", reset="1", action="view", id=id)
+        return self._client.site.page("contact/view", reset="1", cid=id)
+
+
+def _located(schema: Schema, mapping: FieldMapping, paths: Iterable[str]) -> dict[str, Spot]:
+    return {path: spot for path in sorted(paths) if (spot := schema.locate(mapping, path)) is not None}
+
+
+def _demanded(mapping: FieldMapping) -> set[str]:
+    """The paths of the mapping's plain conditions, which a create has to meet."""
+    return {
+        clause[0] for clause in mapping.civicrm.where if isinstance(clause, list) and clause and isinstance(clause[0], str)
+    } - {
+        "AND",
+        "OR",
+        "NOT",
+    }
+
+
+def _chunks(ids: list[int]) -> Iterator[list[int]]:
+    for start in range(0, len(ids), _CHUNK):
+        yield ids[start : start + _CHUNK]
+
+
+def _doubled(swept: Swept) -> list[str]:
+    """A word on contacts of which two emails, phones or addresses call themselves primary."""
+    if not swept.doubled:
+        return []
+    ids = ", ".join(map(str, swept.doubled[:5]))
+    return [f"{len(swept.doubled)} records came twice, for they have two primary emails, phones or addresses (such as {ids})."]

@@ -1,0 +1,221 @@
+"""What a mapping's paths lead to in the live schema, as `getFields` tells it, and what became of them since they were pinned.
+
+CiviCRM drops an unknown field of `select` without a word, so that a path nobody checked would read as blank.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from bridge.civicrm.client import CivicrmClient
+from bridge.civicrm.wire import FIELDS, OPTIONS, FieldSpec, OptionSpec
+from bridge.core.mapping import Mapping as FieldMapping
+from bridge.core.mapping import Related
+from bridge.core.record import Side
+from bridge.core.sight import Drift, Fault, FieldSight, Option
+
+CONTACTS = frozenset({"Contact", "Individual", "Organization", "Household"})
+"""Contact and the three entities that are contacts of one type (CiviCRM 5.67 and later)."""
+
+_LOCATION = re.compile(r"(email|phone|address|im)_(primary|billing)")
+"""Joins that may be written through, since 5.53: CiviCRM edits the row they stand for, or makes one."""
+
+_TOO_MANY_OPTIONS = frozenset({"StateProvince", "Country", "County"})
+_COLUMN_LENGTHS = {
+    "Contact": {
+        "external_identifier": 64,
+        "first_name": 64,
+        "middle_name": 64,
+        "last_name": 64,
+        "organization_name": 128,
+        "household_name": 128,
+        "legal_name": 128,
+        "nick_name": 128,
+        "source": 255,
+        "job_title": 255,
+    },
+    "Email": {"email": 254},
+    "Phone": {"phone": 32},
+    "Address": {"street_address": 96, "supplemental_address_1": 96, "city": 64, "postal_code": 64},
+    "Membership": {"source": 128},
+}
+"""Characters the columns of core fields hold (CiviCRM 5.78 and 6.17). `getFields` does not tell, and more is cut silently."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spot:
+    """Where one path leads.
+
+    `inner` is the path as the API is asked for it on the entity it starts from: the record's own, or the related one's if
+    `alias` is set. `entity` and `spec` are those of the field at its end; `via` are the joins between.
+    """
+
+    path: str
+    alias: str | None
+    inner: str
+    entity: str
+    spec: FieldSpec
+    suffix: str = ""
+    via: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """The type word that is pinned: CiviCRM's own, with `[]` where several values are kept."""
+        return f"{self.spec.data_type or 'String'}{'[]' if self.spec.serialize else ''}"
+
+    @property
+    def may_write(self) -> bool:
+        """Whether CiviCRM takes values here: a plain or custom field, of the record itself or through a location join."""
+        near = not self.via or (self.alias is None and len(self.via) == 1 and _LOCATION.fullmatch(self.via[0]) is not None)
+        return near and self.spec.type in ("Field", "Custom") and not self.spec.readonly and self.spec.name not in _GIVEN
+
+    @property
+    def is_location(self) -> bool:
+        """Whether it is written through a join to the primary or billing email, phone or address."""
+        return bool(self.via)
+
+    @property
+    def max_length(self) -> int | None:
+        """The most characters it keeps."""
+        table = _COLUMN_LENGTHS.get("Contact" if self.entity in CONTACTS else self.entity, {})
+        return self.spec.max_length or (None if self.suffix else table.get(self.spec.name))
+
+    @property
+    def has_options(self) -> bool:
+        """Whether its values are of a list that can be asked for in one go."""
+        return bool(self.spec.options) and self.spec.fk_entity not in _TOO_MANY_OPTIONS and self.suffix in ("", "name", "label")
+
+
+_GIVEN = frozenset({"id", "contact_id"})
+
+
+class Schema:
+    """The fields of a site's entities, each entity asked for once."""
+
+    def __init__(self, client: CivicrmClient) -> None:
+        self._client = client
+        self._fields: dict[str, Mapping[str, FieldSpec]] = {}
+
+    def fields(self, entity: str) -> Mapping[str, FieldSpec]:
+        """Every field of `entity` that the account may see, by name."""
+        if entity not in self._fields:
+            self._fields[entity] = self._client.remember(("fields", entity), lambda: self._load(entity))
+        return self._fields[entity]
+
+    def locate(self, mapping: FieldMapping, path: str) -> Spot | None:
+        """Where `path` of `mapping` leads, or None where it leads nowhere or to what the account may not see."""
+        alias, _, rest = path.partition(".")
+        related = mapping.civicrm.related.get(alias)
+        if related is None:
+            return self._spot(path, None, path, mapping.civicrm.entity)
+        if related.pick is not None:
+            return self._spot(path, alias, rest, related.entity)
+        return self._number(path, related)
+
+    def options(self, spots: Iterable[Spot]) -> dict[str, tuple[Option, ...]]:
+        """The options of every spot that has some, by path. `Option.name` is the word a cell read at that path holds."""
+        choices = [spot for spot in spots if spot.has_options]
+        loaded = {entity: self._load_options(entity, choices) for entity in {spot.entity for spot in choices}}
+        return {
+            spot.path: tuple(
+                Option(id=str(option.id), name=option.word(spot.suffix))
+                for option in loaded[spot.entity].get(spot.spec.name, ())
+            )
+            for spot in choices
+        }
+
+    def names(self, mapping: FieldMapping) -> tuple[str, ...]:
+        """Every path that could be meant in `mapping`, with the suffixes of choices, for nearest-word hints."""
+        found = list(self._names(mapping.civicrm.entity))
+        for alias, related in mapping.civicrm.related.items():
+            found.extend(f"{alias}.{name}" for name in self._names(related.entity)) if related.pick else found.append(alias)
+        return tuple(sorted(found))
+
+    def _names(self, entity: str) -> Iterable[str]:
+        for spec in self.fields(entity).values():
+            yield spec.name
+            yield from (f"{spec.name}:{suffix}" for suffix in spec.suffixes or ())
+            if _LOCATION.fullmatch(spec.name) and spec.fk_entity:
+                yield from (f"{spec.name}.{name}" for name in self._names(spec.fk_entity))
+
+    def _number(self, path: str, related: Related) -> Spot | None:
+        """A count or a sum: computed here, so never written."""
+        fields = self.fields(related.entity)
+        if related.by not in fields or (related.sum is not None and related.sum not in fields):
+            return None
+        kind = fields[related.sum].data_type if related.sum is not None else "Integer"
+        spec = FieldSpec(name=related.sum or "count", type="Extra", data_type=kind, readonly=True)
+        return Spot(path=path, alias=related.alias, inner=related.sum or "id", entity=related.entity, spec=spec)
+
+    def _spot(self, path: str, alias: str | None, inner: str, entity: str) -> Spot | None:
+        if (found := self._follow(entity, inner.partition(":")[0])) is None:
+            return None
+        owner, spec, via = found
+        suffix = inner.partition(":")[2]
+        if suffix and suffix not in (spec.suffixes or ()):
+            return None
+        return Spot(path=path, alias=alias, inner=inner, entity=owner, spec=spec, suffix=suffix, via=via)
+
+    def _follow(self, entity: str, name: str) -> tuple[str, FieldSpec, tuple[str, ...]] | None:
+        """The entity and field at the end of `name`, and the joins on the way: `Group.Field` is a name, `a_id.b` a join."""
+        fields = self.fields(entity)
+        if name in fields:
+            return entity, fields[name], ()
+        parts = name.split(".")
+        for cut in range(1, len(parts)):
+            head, rest = ".".join(parts[:cut]), ".".join(parts[cut:])
+            join = fields.get(head)
+            if join and join.fk_entity and (found := self._follow(join.fk_entity, rest)):
+                return found[0], found[1], (head, *found[2])
+        return None
+
+    def _load(self, entity: str) -> Mapping[str, FieldSpec]:
+        rows = self._client.read(entity, "getFields", {"loadOptions": False}).values
+        return {spec.name: spec for spec in FIELDS.validate_python(rows)}
+
+    def _load_options(self, entity: str, spots: Iterable[Spot]) -> Mapping[str, tuple[OptionSpec, ...]]:
+        names = sorted({spot.spec.name for spot in spots if spot.entity == entity})
+        return self._client.remember(("options", entity, *names), lambda: self._ask_options(entity, names))
+
+    def _ask_options(self, entity: str, names: list[str]) -> Mapping[str, tuple[OptionSpec, ...]]:
+        params = {"loadOptions": ["id", "name", "label"], "where": [["name", "IN", names]], "select": ["name", "options"]}
+        rows = FIELDS.validate_python(self._client.read(entity, "getFields", params).values)
+        return {row.name: tuple(OPTIONS.validate_python(row.options)) for row in rows if isinstance(row.options, list)}
+
+
+def sights(spots: Mapping[str, Spot], options: Mapping[str, tuple[Option, ...]], *, writable: bool) -> dict[str, FieldSight]:
+    """What the core is told of each path. Nothing is writable where the account may not update at all."""
+    return {
+        path: FieldSight(
+            path=path,
+            id=spot.spec.name,
+            name=path,
+            kind=spot.kind,
+            writable=writable and spot.may_write,
+            options=options.get(path),
+            max_length=spot.max_length,
+        )
+        for path, spot in spots.items()
+    }
+
+
+def drift(mapping: FieldMapping, fields: Mapping[str, FieldSight], pins: Mapping[str, FieldSight]) -> tuple[Drift, ...]:
+    """What became of the mapped paths since `pins`, in the order of the paths."""
+    found: list[Drift] = []
+    for path in sorted(mapping.paths(Side.CIVICRM)):
+        now, pin = fields.get(path), pins.get(path)
+        if now is None:
+            found.append(Drift(path=path, fault=Fault.GONE, detail=f"{path}: no such field, or this account may not see it"))
+        elif pin is not None and now.kind != pin.kind:
+            found.append(Drift(path=path, fault=Fault.RETYPED, detail=f"{path}: was {pin.kind}, is {now.kind}"))
+        elif pin is not None:
+            found.extend(_option_drift(path, now, pin))
+    return tuple(found)
+
+
+def _option_drift(path: str, now: FieldSight, pin: FieldSight) -> Iterable[Drift]:
+    before, after = ({option.name for option in sight.options or ()} for sight in (pin, now))
+    for name in sorted(before - after):
+        yield Drift(path=path, fault=Fault.OPTION_GONE, detail=f"{path}: the option {name} is gone")
+    for name in sorted(after - before):
+        yield Drift(path=path, fault=Fault.OPTION_NEW, detail=f"{path}: the option {name} is new")
