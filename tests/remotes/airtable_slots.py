@@ -47,3 +47,18 @@ class MemoryCalls:
 
     def blocked_until(self, account: str) -> dt.datetime | None:
         return self.blocked.get(account)
+
+
+class VirtualClock:
+    """A clock that only `sleep` moves, and what was slept."""
+
+    def __init__(self, now: dt.datetime = dt.datetime(2026, 12, 14, 9, tzinfo=dt.UTC)) -> None:
+        self.now = now
+        self.slept: list[float] = []
+
+    def __call__(self) -> dt.datetime:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += dt.timedelta(seconds=seconds)
