@@ -152,7 +152,7 @@ class Lease(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalCell:
-    """One cell of a journal entry. A sensitive cell kept without a key has `None` for its values and `sealed` true."""
+    """One cell of a journal entry. A sensitive cell kept without a key has `Sealed` values, no raw ones, and `sealed` true."""
 
     field: str
     path: str
@@ -179,6 +179,8 @@ class JournalEntry:
     outcome_at: dt.datetime | None = None
     detail: str = ""
     by: str = ""
+    record: str | None = None
+    """The written record's id: a create's once it is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,7 +235,7 @@ class Knowledge(Protocol):
         ...
 
     def store(self, mapping: FieldMapping, plan: Plan, lease: Lease) -> None:
-        """Keep the plan's new links and agreed bases, and mark which links are absent; all in one transaction."""
+        """Keep the plan's new links and agreed bases, in one transaction."""
         ...
 
     def remember_run(self, mapping: FieldMapping, counts: PerSide[int], lease: Lease) -> None:

@@ -1,0 +1,83 @@
+"""The state: links, bases, journal, plans, ledger, outbox and the call ledger, in SQLite or PostgreSQL.
+
+What lives here fulfils the ports of the state and is the only user of SQLAlchemy and Alembic. It knows no remote and decides
+nothing: it keeps what it is told, in transactions, and proves the lease of every run that writes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from bridge.ports import Clock
+from bridge.store.bases import Bases
+from bridge.store.calls import SqlCalls, SqlSlots
+from bridge.store.cipher import Vault, open_vault, parse_keys
+from bridge.store.database import Database
+from bridge.store.journal import SqlJournal
+from bridge.store.knowledge import SqlKnowledge
+from bridge.store.ledger import SqlLedger
+from bridge.store.outbox import SqlOutbox
+from bridge.store.plans import SqlPlans
+from bridge.store.runs import SqlRuns
+from bridge.store.upgrade import ready, upgrade
+
+__all__ = ["SqlStore", "open_store", "upgrade"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SqlStore:
+    """Fulfils `ports.Store`. Threads may share it; close it at the end, or use it in a `with`."""
+
+    runs: SqlRuns
+    knowledge: SqlKnowledge
+    journal: SqlJournal
+    plans: SqlPlans
+    ledger: SqlLedger
+    outbox: SqlOutbox
+    calls: SqlCalls
+    slots: SqlSlots
+    vault: Vault
+    database: Database
+
+    def seal(self, text: str) -> str:
+        """A keyed digest of `text` (hex): equal texts give equal digests, and nothing can be read back."""
+        return self.vault.seal(text)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_store(url: str, keys: Sequence[str], clock: Clock) -> SqlStore:
+    """The state at `url`, made or upgraded if it is an embedded file. `keys` are those of BRIDGE_STATE_KEY, the newest first.
+
+    Raises ConfigError for a wrong URL, key or password, a state of a newer bridge and a PostgreSQL that must be upgraded
+    first; StoreError for one that cannot be reached, read or written.
+    """
+    secrets = parse_keys(keys)
+    database = Database(url)
+    try:
+        ready(database)
+        vault = open_vault(database, secrets)
+    except BaseException:
+        database.close()
+        raise
+    bases = Bases(vault)
+    return SqlStore(
+        runs=SqlRuns(database, clock),
+        knowledge=SqlKnowledge(database, bases, clock),
+        journal=SqlJournal(database, vault, bases, clock),
+        plans=SqlPlans(database, vault, clock),
+        ledger=SqlLedger(database, clock),
+        outbox=SqlOutbox(database, clock),
+        calls=SqlCalls(database, clock),
+        slots=SqlSlots(database),
+        vault=vault,
+        database=database,
+    )

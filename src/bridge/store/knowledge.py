@@ -1,0 +1,240 @@
+"""What makes the comparison three-way: links, bases, decisions of people, pinned schemas and the last run's counts."""
+
+import dataclasses
+import datetime as dt
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, delete, select, update
+
+from bridge.core.knowledge import Known
+from bridge.core.mapping import Mapping as FieldMapping
+from bridge.core.plan import Plan
+from bridge.core.record import Link, PerSide, Side
+from bridge.core.sight import FieldSight, Option
+from bridge.errors import ConfigError
+from bridge.ports import Clock, Lease
+from bridge.store.bases import Bases
+from bridge.store.database import Database, insert_into
+from bridge.store.lease import fence
+from bridge.store.schema import apart, links, mappings, pins, watermarks
+
+
+class SqlKnowledge:
+    """Fulfils `ports.Knowledge`."""
+
+    def __init__(self, database: Database, bases: Bases, clock: Clock) -> None:
+        self._database = database
+        self._bases = bases
+        self._clock = clock
+
+    # ── what runs learn ──
+
+    def load(self, mapping: FieldMapping) -> Known:
+        """All that is known of the mapping."""
+        name = mapping.name
+        with self._database.reading() as connection:
+            linked = connection.execute(
+                select(links.c.civicrm, links.c.airtable, links.c.absent).where(links.c.mapping == name)
+            ).all()
+            taken_apart = connection.execute(select(apart.c.civicrm, apart.c.airtable).where(apart.c.mapping == name)).all()
+            last = connection.execute(select(mappings).where(mappings.c.mapping == name)).first()
+            bases = self._bases.read(connection, mapping)
+            stops = self._bases.read_stops(connection, mapping)
+        return Known(
+            links=frozenset(Link(row.civicrm, row.airtable) for row in linked),
+            bases=bases,
+            apart=frozenset(Link(row.civicrm, row.airtable) for row in taken_apart),
+            stops=stops,
+            absent=frozenset(Link(row.civicrm, row.airtable) for row in linked if row.absent),
+            last_counts=PerSide(last.civicrm_count, last.airtable_count) if last else PerSide(None, None),
+            last_digest=last.digest if last else None,
+            last_scope=last.scope if last else None,
+        )
+
+    def store(self, mapping: FieldMapping, plan: Plan, lease: Lease) -> None:
+        """Keep the plan's new links and agreed bases, in one transaction.
+
+        A link that a person took apart or made otherwise since the run began is left as the person wants it.
+        """
+        with self._database.writing() as connection:
+            fence(connection, mapping.name, lease, self._clock())
+            add_links(connection, mapping.name, plan.links, self._clock())
+            numbers = link_numbers(connection, mapping.name)
+            agreed = {numbers[link]: cells for link, cells in plan.agreed.items() if link in numbers}
+            self._bases.keep(connection, mapping, agreed)
+
+    def remember_run(self, mapping: FieldMapping, counts: PerSide[int], lease: Lease) -> None:
+        """After a whole, complete run: the counts, the mapping's digest and scope."""
+        last = {
+            "civicrm_count": counts.civicrm,
+            "airtable_count": counts.airtable,
+            "digest": mapping.digest,
+            "scope": mapping.scope_digest,
+        }
+        with self._database.writing() as connection:
+            fence(connection, mapping.name, lease, self._clock())
+            row = insert_into(connection, mappings).values(mapping=mapping.name, **last)
+            connection.execute(row.on_conflict_do_update(index_elements=["mapping"], set_=last))
+
+    def set_absent(self, mapping: str, absent: Collection[Link], lease: Lease) -> None:
+        """Replace the set of absent links."""
+        with self._database.writing() as connection:
+            fence(connection, mapping, lease, self._clock())
+            _mark_absent(connection, mapping, frozenset(absent))
+
+    def move_link(self, mapping: str, old: Link, new: Link, lease: Lease) -> None:
+        """After a merge: the base goes with it. Raises ConfigError if the winner is linked to somebody else."""
+        with self._database.writing() as connection:
+            fence(connection, mapping, lease, self._clock())
+            _refuse_if_taken(connection, mapping, new, but=old)
+            connection.execute(
+                update(links).where(*_is(mapping, old)).values(civicrm=new.civicrm, airtable=new.airtable, absent=False)
+            )
+
+    # ── what people decide ──
+
+    def confirm(self, mapping: str, link: Link, by: str) -> None:
+        """A person says the two are the same: link them. Raises ConfigError if either is linked elsewhere."""
+        with self._database.writing() as connection:
+            _refuse_if_taken(connection, mapping, link)
+            connection.execute(delete(apart).where(*_is_apart(mapping, link)))
+            add_links(connection, mapping, [link], self._clock(), by=by)
+            _refuse_if_taken(connection, mapping, link)  # PostgreSQL may have let somebody else in between
+
+    def reject(self, mapping: str, link: Link, by: str, evidence: str) -> None:
+        """A person says the two are not the same. Raises ConfigError if they are linked."""
+        with self._database.writing() as connection:
+            if connection.execute(select(links.c.id).where(*_is(mapping, link))).first() is not None:
+                raise ConfigError(
+                    f"{_both(link)} are linked in {mapping}.",
+                    next_step=f"take them apart: `bridge matches unlink {link.civicrm} {link.airtable}`.",
+                )
+            self._keep_apart(connection, mapping, link, by, evidence)
+
+    def unlink(self, mapping: str, link: Link, by: str) -> None:
+        """Forget the link and its base, and remember who took it apart. Raises ConfigError if there is no such link."""
+        with self._database.writing() as connection:
+            if connection.execute(delete(links).where(*_is(mapping, link))).rowcount == 0:
+                raise ConfigError(
+                    f"{_both(link)} are not linked in {mapping}.", next_step="`bridge matches list` shows what is."
+                )
+            self._keep_apart(connection, mapping, link, by, "")
+
+    def _keep_apart(self, connection: Connection, mapping: str, link: Link, by: str, evidence: str) -> None:
+        said = {"by": by, "evidence": evidence, "at": self._clock()}
+        row = insert_into(connection, apart).values(mapping=mapping, civicrm=link.civicrm, airtable=link.airtable, **said)
+        connection.execute(row.on_conflict_do_update(index_elements=["mapping", "civicrm", "airtable"], set_=said))
+
+    # ── who is who, and how far we have read ──
+
+    def partners(self, mapping: str) -> PerSide[Mapping[str, str]]:
+        """For references: each side's id to the other side's."""
+        with self._database.reading() as connection:
+            pairs = connection.execute(select(links.c.civicrm, links.c.airtable).where(links.c.mapping == mapping)).all()
+        return PerSide({row.civicrm: row.airtable for row in pairs}, {row.airtable: row.civicrm for row in pairs})
+
+    def find_link(self, side: Side, id: str) -> Sequence[tuple[str, Link]]:  # noqa: A002  # the record's native id, as everywhere
+        """Every (mapping, link) that holds this native id."""
+        query = select(links).where(links.c[side.value] == id).order_by(links.c.mapping)
+        with self._database.reading() as connection:
+            return [(row.mapping, Link(row.civicrm, row.airtable)) for row in connection.execute(query)]
+
+    def watermark(self, mapping: str, side: Side) -> dt.datetime | None:
+        """Up to when the side has been read completely."""
+        query = select(watermarks.c.at).where(watermarks.c.mapping == mapping, watermarks.c.side == side.value)
+        with self._database.reading() as connection:
+            return connection.scalar(query)
+
+    def set_watermark(self, mapping: str, side: Side, at: dt.datetime, lease: Lease) -> None:
+        """Move the watermark; only after a complete, stored pull."""
+        with self._database.writing() as connection:
+            fence(connection, mapping, lease, self._clock())
+            row = insert_into(connection, watermarks).values(mapping=mapping, side=side.value, at=at)
+            connection.execute(row.on_conflict_do_update(index_elements=["mapping", "side"], set_={"at": at}))
+
+    def pins(self, mapping: str, side: Side) -> Mapping[str, FieldSight]:
+        """The pinned schema by path; empty if never pinned."""
+        query = select(pins.c.path, pins.c.sight).where(pins.c.mapping == mapping, pins.c.side == side.value)
+        with self._database.reading() as connection:
+            return {row.path: _sight(row) for row in connection.execute(query)}
+
+    def pin(self, mapping: str, side: Side, fields: Iterable[FieldSight]) -> None:
+        """Replace the pins of these paths."""
+        rows = [
+            {"mapping": mapping, "side": side.value, "path": each.path, "sight": dataclasses.asdict(each)} for each in fields
+        ]
+        if not rows:
+            return
+        with self._database.writing() as connection:
+            pin = insert_into(connection, pins)
+            replaced = {"sight": pin.excluded["sight"]}
+            connection.execute(pin.on_conflict_do_update(index_elements=["mapping", "side", "path"], set_=replaced), rows)
+
+
+def add_links(connection: Connection, mapping: str, new: Iterable[Link], now: dt.datetime, *, by: str = "") -> None:
+    """Add the links that keep one-to-one and that no person has taken apart; the others are passed over."""
+    kept_apart = {
+        Link(row.civicrm, row.airtable)
+        for row in connection.execute(select(apart.c.civicrm, apart.c.airtable).where(apart.c.mapping == mapping))
+    }
+    rows = [
+        {"mapping": mapping, "civicrm": link.civicrm, "airtable": link.airtable, "absent": False, "made_at": now, "made_by": by}
+        for link in new
+        if link not in kept_apart
+    ]
+    if rows:
+        connection.execute(insert_into(connection, links).on_conflict_do_nothing(), rows)
+
+
+def link_numbers(connection: Connection, mapping: str, *, only: Link | None = None) -> dict[Link, int]:
+    """The number in the state of each link, or of `only` one."""
+    query = select(links.c.civicrm, links.c.airtable, links.c.id)
+    query = query.where(links.c.mapping == mapping) if only is None else query.where(*_is(mapping, only))
+    return {Link(civicrm, airtable): number for civicrm, airtable, number in connection.execute(query)}
+
+
+def _mark_absent(connection: Connection, mapping: str, absent: frozenset[Link]) -> None:
+    query = select(links.c.id, links.c.civicrm, links.c.airtable, links.c.absent).where(links.c.mapping == mapping)
+    for number, civicrm, airtable, before in connection.execute(query).all():
+        if (now := Link(civicrm, airtable) in absent) != before:
+            connection.execute(update(links).where(links.c.id == number).values(absent=now))
+
+
+def _refuse_if_taken(connection: Connection, mapping: str, link: Link, *, but: Link | None = None) -> None:
+    """Raise ConfigError, with a line and a next step for each, if either record is linked to another one than meant."""
+    query = select(links.c.civicrm, links.c.airtable).where(links.c.mapping == mapping)
+    taken = [
+        Link(row.civicrm, row.airtable)
+        for row in connection.execute(query.where((links.c.civicrm == link.civicrm) | (links.c.airtable == link.airtable)))
+    ]
+    others = [each for each in taken if each not in (link, but)]
+    if others:
+        told = "; ".join(
+            f"{side.title} {each[side]} is linked to {side.other.title} {each[side.other]}"
+            for each in others
+            for side in Side
+            if each[side] == link[side]
+        )
+        first = others[0]
+        raise ConfigError(
+            f"{_both(link)} cannot be linked in {mapping}: {told}.",
+            next_step=f"if that is wrong, take it apart first: `bridge matches unlink {first.civicrm} {first.airtable}`.",
+        )
+
+
+def _is(mapping: str, link: Link) -> tuple[ColumnElement[bool], ...]:
+    return (links.c.mapping == mapping, links.c.civicrm == link.civicrm, links.c.airtable == link.airtable)
+
+
+def _is_apart(mapping: str, link: Link) -> tuple[ColumnElement[bool], ...]:
+    return (apart.c.mapping == mapping, apart.c.civicrm == link.civicrm, apart.c.airtable == link.airtable)
+
+
+def _both(link: Link) -> str:
+    return f"CiviCRM {link.civicrm} and Airtable {link.airtable}"
+
+
+def _sight(row: Row[Any, Any]) -> FieldSight:
+    options = row.sight["options"]
+    return FieldSight(**{**row.sight, "options": None if options is None else tuple(Option(**each) for each in options)})

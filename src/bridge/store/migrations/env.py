@@ -1,0 +1,13 @@
+"""Alembic's entry: runs the migrations on the connection, and in the transaction, that it is handed."""
+
+from alembic import context
+
+from bridge.store.schema import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    transactional_ddl=True,
+    render_as_batch=True,
+)
+context.run_migrations()

@@ -1,0 +1,98 @@
+"""The run ledger: which runs there were, how each ended, and who may run now."""
+
+import builtins
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+from sqlalchemy import Row, insert, select, update
+
+from bridge.errors import StoreError
+from bridge.ports import Clock, Lease, RunRecord, RunState
+from bridge.store import lease as leasing
+from bridge.store.database import Database
+from bridge.store.schema import runs
+
+
+class SqlRuns:
+    """Fulfils `ports.Runs`."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def lease(self, mapping: str, holder: str) -> AbstractContextManager[Lease]:
+        """Hold the mapping; raise RunInProgress naming holder and since when if another process does."""
+        return leasing.held(self._database, self._clock, mapping, holder)
+
+    def start(self, mapping: str, *, mode: str, kind: str, by: str) -> int:
+        """Open a run and return its number."""
+        row = {
+            "mapping": mapping,
+            "mode": mode,
+            "kind": kind,
+            "by": by,
+            "state": RunState.RUNNING.value,
+            "started_at": self._clock(),
+            "counts": {},
+            "note": "",
+        }
+        with self._database.writing() as connection:
+            number: int = connection.execute(insert(runs).returning(runs.c.id), row).scalar_one()
+        return number
+
+    def finish(
+        self, run: int, state: RunState, *, digest: str | None = None, counts: Mapping[str, int] | None = None, note: str = ""
+    ) -> None:
+        """Close a run. One that was marked interrupted meanwhile stays so. Raises StoreError for a run that never was."""
+        with self._database.writing() as connection:
+            closed = connection.execute(
+                update(runs)
+                .where(runs.c.id == run, runs.c.state == RunState.RUNNING.value)
+                .values(state=state.value, finished_at=self._clock(), digest=digest, counts=dict(counts or {}), note=note)
+            )
+            if closed.rowcount == 0 and connection.execute(select(runs.c.id).where(runs.c.id == run)).first() is None:
+                raise StoreError(f"There is no run {run} in the state.", next_step="`bridge runs` lists them.")
+
+    def list(self, *, mapping: str | None = None, limit: int = 50) -> Sequence[RunRecord]:
+        """Newest first."""
+        query = select(runs).order_by(runs.c.id.desc()).limit(limit)
+        if mapping is not None:
+            query = query.where(runs.c.mapping == mapping)
+        with self._database.reading() as connection:
+            return [_record(row) for row in connection.execute(query)]
+
+    def get(self, run: int) -> RunRecord | None:
+        """One run."""
+        with self._database.reading() as connection:
+            row = connection.execute(select(runs).where(runs.c.id == run)).first()
+        return _record(row) if row is not None else None
+
+    def interrupted(self, mapping: str) -> Sequence[RunRecord]:
+        """Runs left RUNNING by a process that died, oldest first; marks them INTERRUPTED. Call under the lease."""
+        left: builtins.list[RunRecord] = []
+        with self._database.writing() as connection:
+            marked = connection.execute(
+                update(runs)
+                .where(runs.c.mapping == mapping, runs.c.state == RunState.RUNNING.value)
+                .values(state=RunState.INTERRUPTED.value, finished_at=self._clock())
+                .returning(*runs.c)
+            )
+            left.extend(_record(row) for row in marked)
+        return sorted(left, key=lambda record: record.id)
+
+
+def _record(row: Row[Any]) -> RunRecord:
+    return RunRecord(
+        id=row.id,
+        mapping=row.mapping,
+        mode=row.mode,
+        kind=row.kind,
+        state=RunState(row.state),
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        digest=row.digest,
+        counts=row.counts,
+        note=row.note,
+        by=row.by,
+    )

@@ -1,0 +1,112 @@
+"""The run ledger and the lease, the same on both databases."""
+
+import datetime as dt
+
+import pytest
+
+from bridge.core.record import PerSide
+from bridge.errors import RunInProgress, StoreError
+from bridge.ports import RunState
+from store.store_builders import START, State, a_change, a_plan, the_mapping
+
+
+def test_a_run_is_open_until_it_is_finished_and_tells_how_it_ended(state: State) -> None:
+    runs = state.store.runs
+    number = runs.start("groups", mode="correct", kind="sweep", by="ana")
+    assert runs.get(number).state is RunState.RUNNING
+    state.clock.forward(minutes=3)
+    runs.finish(number, RunState.DONE, digest="abc", counts={"changes": 2}, note="fine")
+    found = runs.get(number)
+    assert (found.state, found.started_at, found.finished_at) == (RunState.DONE, START, START + dt.timedelta(minutes=3))
+    assert (found.digest, found.counts, found.note, found.by, found.kind) == ("abc", {"changes": 2}, "fine", "ana", "sweep")
+
+
+def test_runs_are_listed_newest_first_for_all_mappings_or_one(state: State) -> None:
+    runs = state.store.runs
+    numbers = [runs.start(name, mode="observe", kind="sweep", by="") for name in ("groups", "people", "groups")]
+    assert [each.id for each in runs.list()] == numbers[::-1]
+    assert [each.id for each in runs.list(mapping="groups")] == [numbers[2], numbers[0]]
+    assert [each.id for each in runs.list(limit=1)] == [numbers[2]]
+    assert runs.get(99) is None
+
+
+def test_what_a_dead_process_left_running_is_marked_interrupted_once_and_stays_so(state: State) -> None:
+    runs = state.store.runs
+    left = runs.start("groups", mode="correct", kind="sweep", by="")
+    elsewhere = runs.start("people", mode="correct", kind="sweep", by="")
+    assert [each.id for each in runs.interrupted("groups")] == [left]
+    assert not runs.interrupted("groups")
+    assert runs.get(elsewhere).state is RunState.RUNNING
+    runs.finish(left, RunState.DONE)
+    assert runs.get(left).state is RunState.INTERRUPTED
+
+
+def test_a_run_that_never_was_cannot_be_finished(state: State) -> None:
+    with pytest.raises(StoreError, match="no run 41"):
+        state.store.runs.finish(41, RunState.DONE)
+
+
+def test_a_mapping_is_held_by_one_at_a_time_and_the_refusal_names_who_and_since_when(state: State) -> None:
+    other = state.again()
+    with state.store.runs.lease("groups", "bridge serve on atlas") as first:
+        state.clock.forward(seconds=30)
+        with pytest.raises(RunInProgress) as refused, other.runs.lease("groups", "ana"):
+            pass
+        assert "groups is being run by bridge serve on atlas since 2026-11-16 14:00:00 UTC" in str(refused.value)
+        with other.runs.lease("people", "ana"):
+            first.check()
+    with other.runs.lease("groups", "ana") as second:
+        assert second.token > first.token
+
+
+def test_a_lease_that_is_renewed_does_not_expire(state: State) -> None:
+    with state.store.runs.lease("groups", "first") as lease:
+        for _ in range(4):
+            state.clock.forward(seconds=90)
+            lease.check()
+        with pytest.raises(RunInProgress), state.again().runs.lease("groups", "second"):
+            pass
+
+
+def test_a_run_that_lost_its_lease_writes_nothing_more(state: State) -> None:
+    """A process is stopped for ten minutes, another takes over, the first wakes up."""
+    mapping, store, other = the_mapping(), state.store, state.again()
+    run = store.runs.start("groups", mode="correct", kind="sweep", by="")
+    with store.runs.lease("groups", "first") as stale:
+        entry = store.journal.intend(run, [a_change()], stale)[0]
+        state.clock.forward(minutes=10)
+        with other.runs.lease("groups", "second") as fresh:
+            before = state.rows()
+            writes = (
+                stale.check,
+                lambda: store.journal.intend(run, [a_change()], stale),
+                lambda: store.journal.settle(mapping, [], stale),
+                lambda: store.knowledge.store(mapping, a_plan(), stale),
+                lambda: store.knowledge.remember_run(mapping, PerSide(1, 1), stale),
+                lambda: store.knowledge.set_absent("groups", [], stale),
+            )
+            for write in writes:
+                with pytest.raises(RunInProgress, match="taken over"):
+                    write()
+            assert state.rows() == before
+            fresh.check()
+        with other.runs.lease("groups", "third"):
+            pass
+    assert [each.id for each in store.journal.open("groups")] == [entry]
+
+
+def test_the_end_of_a_lost_lease_does_not_free_the_mapping_for_others(state: State) -> None:
+    with state.store.runs.lease("groups", "first"):
+        state.clock.forward(minutes=10)
+        taken = state.again().runs.lease("groups", "second")
+        taken.__enter__()
+    with pytest.raises(RunInProgress, match="by second"), state.again().runs.lease("groups", "third"):
+        pass
+    taken.__exit__(None, None, None)
+
+
+def test_a_lease_given_back_fences_too(state: State) -> None:
+    with state.store.runs.lease("groups", "first") as lease:
+        pass
+    with pytest.raises(RunInProgress):
+        lease.check()
