@@ -57,7 +57,7 @@ class FakeRemote:
     lost: frozenset[str] = frozenset()
     writes: list[tuple[str, dict[str, Json]]] = field(default_factory=list)
     calls: int = 0
-    ids: itertools.count[int] = field(default_factory=lambda: itertools.count(9001))
+    ids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(9001))
 
     def sight(self, pins: Mapping[str, FieldSight]) -> Sight:
         self._call()

@@ -1,6 +1,7 @@
 """The bench over a fresh SQLite state."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,5 +14,5 @@ from fakes import FakeClock
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     clock = FakeClock()
-    with open_store(f"sqlite:///{tmp_path}/bridge.db", [], clock) as store:
+    with closing(open_store(f"sqlite:///{tmp_path}/bridge.db", [], clock)) as store:
         yield Bench(store, clock)

@@ -31,7 +31,7 @@ def check(
     """Check the mapping files: the language, round trips, and their own examples."""
     from bridge.app import App  # noqa: PLC0415  # heavy
 
-    with App.from_environment(only_mappings=not live) as bridge:
+    with App.from_environment(remotes=live) as bridge:
         examples = bridge.run_examples()
         findings = bridge.check_live(repin=repin) if live else []
         if as_json:

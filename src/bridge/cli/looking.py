@@ -33,7 +33,7 @@ def runs(
     from bridge.app import App  # noqa: PLC0415  # heavy
     from bridge.cli.plans import run_record  # noqa: PLC0415
 
-    with App.from_environment() as bridge:
+    with App.from_environment(remotes=False) as bridge:
         records = bridge.store.runs.list(mapping=mapping, limit=limit)
         if as_json:
             screen.as_json([run_record(each) for each in records])
@@ -66,7 +66,7 @@ def show(run: Annotated[int, typer.Argument(help="The run's number.")], as_json:
     from bridge.app import App  # noqa: PLC0415  # heavy
     from bridge.cli.plans import run_record  # noqa: PLC0415
 
-    with App.from_environment() as bridge:
+    with App.from_environment(remotes=False) as bridge:
         record = bridge.store.runs.get(run)
         if record is None:
             raise ConfigError(f"There is no run {run}.", next_step="`bridge runs` lists them.")
@@ -113,7 +113,7 @@ def status(as_json: JsonOption = False) -> None:
     """Say how things stand: last runs, what is open, held or in doubt, and the API calls of this month."""
     from bridge.app import App  # noqa: PLC0415  # heavy
 
-    with App.from_environment() as bridge:
+    with App.from_environment(remotes=False) as bridge:
         standing = bridge.standing()
         if as_json:
             screen.as_json(standing)

@@ -91,7 +91,7 @@ def _plan(mapping: Mapping, pair: Pair, bases: Map[str, Value | None], today: dt
         Facts(
             mapping=mapping,
             snapshots=PerSide.of(lambda side: Snapshot(side, {pair[side].id: pair[side]}, complete=True, pulled_at=now)),
-            matching=Matching(pairs=(pair,)),
+            matching=Matching(pairs=(pair,), only=PerSide((), ())),
             known=Known(
                 links=frozenset({pair.link}),
                 bases={pair.link: bases},

@@ -391,11 +391,12 @@ def key_values(keys: Iterable[Key], record: Record, side: Side) -> dict[str, Jso
 
 
 def _identity(facts: Facts) -> Iterator[Discrepancy]:
-    for group in facts.matching.ambiguous:
-        yield _about_record(facts, 103, group.record, candidates=", ".join(candidate.id for candidate in group.candidates))
-    for group in facts.matching.duplicates:
-        for record in group.records:
-            others = ", ".join(other.id for other in group.records if other.id != record.id)
+    for ambiguous in facts.matching.ambiguous:
+        candidates = ", ".join(candidate.id for candidate in ambiguous.candidates)
+        yield _about_record(facts, 103, ambiguous.record, candidates=candidates)
+    for duplicates in facts.matching.duplicates:
+        for record in duplicates.records:
+            others = ", ".join(other.id for other in duplicates.records if other.id != record.id)
             yield _about_record(facts, 105, record, others=others)
     for suggestion in facts.matching.suggestions:
         yield Discrepancy(

@@ -122,6 +122,8 @@ def _alone(mapping: Mapping, record: Record, *, only: str | None = None) -> list
         if only in (None, name):
             each = mapping.fields[name]
             shown = "…" if each.sensitive else values.display(each, cell)
-            sides = {record.side.value: shown, record.side.other.value: ""}
-            explained.append(ExplainedField(field=name, **sides, base="", verdict="read only", writes=""))
+            civicrm, airtable = (shown, "") if record.side is Side.CIVICRM else ("", shown)
+            explained.append(
+                ExplainedField(field=name, civicrm=civicrm, airtable=airtable, base="", verdict="read only", writes="")
+            )
     return explained

@@ -68,9 +68,9 @@ def both(function: Callable[[Side], T]) -> PerSide[T]:
         return futures.map(lambda future: future.result())
 
 
-def look(mapping: FieldMapping, remotes: PerSide[Remote], knowledge: Knowledge) -> PerSide[Sight]:
-    """Prove identity and sight on both sides; pin the schema at the first look."""
-    pins = PerSide.of(lambda side: knowledge.pins(mapping.name, side))
+def look(mapping: FieldMapping, remotes: PerSide[Remote], knowledge: Knowledge, *, repin: bool = False) -> PerSide[Sight]:
+    """Prove identity and sight on both sides; pin what is seen for the first time, and with `repin` everything anew."""
+    pins = PerSide.of(lambda side: {} if repin else knowledge.pins(mapping.name, side))
     sights = both(lambda side: remotes[side].sight(pins[side]))
     for side, sight in sights:
         if new := [each for path, each in sight.fields.items() if path not in pins[side]]:

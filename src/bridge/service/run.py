@@ -110,7 +110,7 @@ def _plan(
             population=plan.population,
             seen=snapshots.map(lambda each: each.records.keys()),
             calls=calls,
-            whole=order.record is None and all(each.whole for _, each in snapshots),
+            whole=all(each.whole and each.complete for _, each in snapshots),
             quota_left=means.quota_left(mapping),
             mapping_changed=known.last_digest not in (None, mapping.digest),
             scope_changed=known.last_scope not in (None, mapping.scope_digest),
@@ -180,7 +180,7 @@ def _finish(
         wrote = not plan.held and _mode(order, mapping) is Mode.CORRECT
         tell(mapping, number, found, complete=complete, wrote=wrote, means=means)
     incomplete = any(each.whole and not each.complete for _, each in gathered.snapshots)
-    state = RunState.HELD if held else RunState.FAILED if incomplete else RunState.DONE
+    state = RunState.FAILED if incomplete else RunState.HELD if held else RunState.DONE
     means.store.runs.finish(number, state, digest=digest, counts=counts, note="; ".join(each.message for each in plan.breaches))
     log.info("run finished", mapping=mapping.name, run=number, state=state.value, kind=order.kind.value, **counts)
     return Result(
