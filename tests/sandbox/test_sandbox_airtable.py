@@ -3,6 +3,7 @@
 import datetime as dt
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,9 +13,9 @@ from pyairtable import formulas
 
 from bridge.sandbox.airtable import TOKEN, Airtable, AirtableError, Column
 from bridge.sandbox.airtable_api import AirtableApi
-from bridge.sandbox.airtable_limits import MonthlyQuota, RateLimit
 from bridge.sandbox.faults import Fault, FaultKind
 from bridge.sandbox.http import Server
+from bridge.sandbox.limits import MonthlyQuota, RateLimit
 
 NOON = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
 BASE = "appFederation0001"
@@ -205,7 +206,7 @@ def test_patching_a_missing_record_refuses_the_whole_batch(client: Client, airta
 
 
 def test_more_than_ten_records_in_one_request_are_refused(client: Client) -> None:
-    rows = [{"fields": {}}] * 11
+    rows: list[Any] = [{"fields": {}}] * 11
     answer = client("POST", f"{BASE}/Groups", {"records": rows})
     message = "A maximum of 10 records can be created per request but you have provided 11."
     assert (answer.status_code, answer.json()["error"]["message"]) == (422, message)
@@ -489,13 +490,14 @@ def test_a_billing_block_is_told_in_the_plural_shape(client: Client) -> None:
     assert client("GET", f"{BASE}/Groups").json()["errors"][0]["error"] == "PUBLIC_API_BILLING_LIMIT_EXCEEDED"
 
 
-def test_a_base_survives_saving_and_loading(client: Client, airtable: Airtable, clock: Moment) -> None:
+def test_a_base_survives_saving_and_loading(client: Client, airtable: Airtable, clock: Moment, tmp_path: Path) -> None:
     group = client.create(**{"Group name": "Arroyo", "Status": "Enrolled"})
     airtable.create(BASE, "Enrollees", {"Name": "Ana", "Group": [group]})
+    airtable.save_state(tmp_path / "airtable.json")
     other = Airtable(clock=clock)
-    other.load(airtable.dump())
+    other.load_state(tmp_path / "airtable.json")
     assert other.rows(BASE, "Groups") == airtable.rows(BASE, "Groups")
-    assert other.dump()["bases"] == airtable.dump()["bases"]
+    assert other.base(BASE).dump() == airtable.base(BASE).dump()
     assert other.create(BASE, "Groups", {"Group name": "New"}) not in airtable.rows(BASE, "Groups")
 
 

@@ -12,16 +12,18 @@ Bases, tables and columns are named by id or by name. A refusal is an `AirtableE
 """
 
 import datetime as dt
+import json
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from bridge.sandbox import airtable_schema as schema
 from bridge.sandbox.airtable_base import Base, Table
 from bridge.sandbox.airtable_cells import AirtableError, Ids, new_choice
-from bridge.sandbox.airtable_limits import MonthlyQuota, RateLimit
 from bridge.sandbox.airtable_schema import Column
+from bridge.sandbox.limits import MonthlyQuota, RateLimit
 
 __all__ = ["Airtable", "AirtableError", "Column"]
 
@@ -201,13 +203,16 @@ class Airtable:
             found.used = self.clock()
             return found.records
 
-    def dump(self) -> dict[str, Any]:
-        """Bases and records as JSON that `load` reads. Tokens, limits and scans under way are not kept."""
+    def save_state(self, path: Path) -> None:
+        """Writes bases and records into a JSON file. Tokens, limits and scans under way are not kept."""
         with self.lock:
-            return {"ids_drawn": self._ids.drawn, "bases": [each.dump() for each in self.bases.values()]}
+            state = {"ids_drawn": self._ids.drawn, "bases": [each.dump() for each in self.bases.values()]}
+            path.write_text(json.dumps(state))
 
-    def load(self, data: Mapping[str, Any]) -> None:
-        """Puts the bases of a `dump` in place of what is here."""
+    def load_state(self, path: Path) -> None:
+        """Goes back to what `save_state` wrote."""
+        state = json.loads(path.read_text())
         with self.lock:
-            self._ids = Ids(f"after {data['ids_drawn']}")
-            self.bases = {each["id"]: Base.restore(each, self._ids) for each in data["bases"]}
+            self._ids = Ids(f"after {state['ids_drawn']}")
+            self.bases = {each["id"]: Base.restore(each, self._ids) for each in state["bases"]}
+            self.iterators.clear()

@@ -1,4 +1,8 @@
-"""Airtable's two limits: five requests in any second of one base, and the workspace's calls of a calendar month."""
+"""How often a remote lets itself be asked.
+
+Airtable: five requests in any second of one base, and the workspace's calls of a calendar month. Slack: one message a
+second in a channel.
+"""
 
 import datetime as dt
 import threading
