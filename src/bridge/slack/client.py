@@ -1,0 +1,234 @@
+"""The two ways into Slack: a bot token, which can thread, edit and look for its own messages, or an incoming webhook.
+
+Nothing here sends twice: slack_sdk's own retry after a lost connection is off, because Slack stores what it received and
+knows no idempotency key (slackapi/slack-api-specs#10). Each failure says whether the message can have arrived.
+"""
+
+import datetime as dt
+import http.client
+import json
+import socket
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, cast
+from urllib.error import URLError
+
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.webhook import WebhookClient
+
+from bridge.core.record import Json
+from bridge.errors import (
+    AuthRejected,
+    BridgeError,
+    ConfigError,
+    OutcomeUnknown,
+    QuotaExhausted,
+    RateLimited,
+    RequestRejected,
+    Unavailable,
+)
+
+TIMEOUT_SECONDS = 15
+SLACK_API = "https://slack.com/api/"
+
+_INVITE = "Invite the app to the channel (/invite), or name another channel in the mapping's `report.slack.channel`."
+_TOKEN = "Reinstall the app and renew BRIDGE_SLACK__BOT_TOKEN."  # noqa: S105  # advice, no secret
+_AUTH = {
+    "invalid_auth": _TOKEN,
+    "not_authed": _TOKEN,
+    "token_revoked": _TOKEN,
+    "token_expired": _TOKEN,
+    "account_inactive": _TOKEN,
+    "access_denied": _TOKEN,
+    "not_allowed_token_type": "Use the bot token (xoxb-…) in BRIDGE_SLACK__BOT_TOKEN.",
+    "missing_scope": "Add the scope `chat:write` to the app and reinstall it.",
+    "no_permission": "Add the scope `chat:write` to the app and reinstall it.",
+    "no_service": "The webhook was revoked: make a new one and set BRIDGE_SLACK__WEBHOOK_URL.",
+    "no_team": "The webhook was revoked: make a new one and set BRIDGE_SLACK__WEBHOOK_URL.",
+}
+_CHANNEL = {
+    "channel_not_found": _INVITE,
+    "not_in_channel": _INVITE,
+    "is_archived": "Unarchive the channel, or name another one.",
+    "channel_is_archived": "Unarchive the channel, or name another one.",
+    "restricted_action": "Ask a workspace admin to let the app post there.",
+    "action_prohibited": "Ask a workspace admin to let the app post there.",
+    "posting_to_general_channel_denied": "Ask a workspace admin to let the app post there, or name another channel.",
+}
+_UNSETTLED = frozenset({"internal_error", "fatal_error", "request_timeout", "service_unavailable", "rollup_error", "not_json"})
+_NEVER_LEFT = (ConnectionRefusedError, socket.gaierror, ssl.SSLCertVerificationError)
+_TOO_MANY = 429
+_MOST_PAGES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a message stands: the channel's id and the message's `ts` within it."""
+
+    channel: str
+    ts: str
+
+
+class Poster(Protocol):
+    """A way into Slack. Methods raise RateLimited and Unavailable if nothing arrived, OutcomeUnknown if something may have."""
+
+    def post(self, channel: str, payload: Mapping[str, Json], thread: Place | None) -> Place | None:
+        """Post once; None where this way does not learn the place."""
+        ...
+
+    def edit(self, place: Place, payload: Mapping[str, Json]) -> None:
+        """Replace a message of ours."""
+        ...
+
+    def find(self, channel: str, key: str, since: dt.datetime, thread: Place | None) -> Place | None:
+        """Our message with this key, posted after `since`; None if it is surely not there.
+
+        OutcomeUnknown if we may not look, Unavailable if we cannot just now.
+        """
+        ...
+
+
+class Bot:
+    """A bot token, with the scope `chat:write`; `channels:history` (`groups:history`) and `channels:read` let it look back."""
+
+    def __init__(self, token: str, url: str = SLACK_API) -> None:
+        self._web = WebClient(token=token, base_url=url, timeout=TIMEOUT_SECONDS, retry_handlers=[])
+
+    def post(self, channel: str, payload: Mapping[str, Json], thread: Place | None) -> Place | None:
+        """Post once, into the channel or a thread."""
+        answer = self._call("chat.postMessage", {"channel": channel, **payload, **({"thread_ts": thread.ts} if thread else {})})
+        return Place(str(answer["channel"]), str(answer["ts"]))
+
+    def edit(self, place: Place, payload: Mapping[str, Json]) -> None:
+        """Replace a message of ours, blocks and all."""
+        self._call("chat.update", {"channel": place.channel, "ts": place.ts, **payload})
+
+    def find(self, channel: str, key: str, since: dt.datetime, thread: Place | None) -> Place | None:
+        """Our message with this key among those posted after `since`, looked up by its metadata."""
+        try:
+            where = thread.channel if thread else self._id_of(channel)
+            asked: dict[str, Json] = {
+                "channel": where,
+                "oldest": f"{since.timestamp():.6f}",
+                "include_all_metadata": True,
+                "limit": 200,
+            }
+            method = "conversations.replies" if thread else "conversations.history"
+            for page in self._pages(method, asked | ({"ts": thread.ts} if thread else {})):
+                for message in cast("list[dict[str, Json]]", page.get("messages", [])):
+                    if _key_of(message) == key:
+                        return Place(where, str(message["ts"]))
+        except (AuthRejected, ConfigError, RequestRejected) as refused:
+            raise OutcomeUnknown(
+                "Slack does not let the app look for its own message.",
+                next_step="Add the scopes `channels:history` and `channels:read` to the app, and name the channel by its id.",
+            ) from refused
+        return None
+
+    def _id_of(self, channel: str) -> str:
+        if not channel.startswith("#"):
+            return channel
+        for page in self._pages("conversations.list", {"exclude_archived": True, "limit": 200}):
+            for each in cast("list[dict[str, Json]]", page.get("channels", [])):
+                if each.get("name") == channel[1:]:
+                    return str(each["id"])
+        raise ConfigError(f"Slack knows no channel {channel}.", next_step=_INVITE)
+
+    def _pages(self, method: str, asked: dict[str, Json]) -> list[dict[str, Json]]:
+        """All pages of the answer. OutcomeUnknown if there are more than ten: what was not read proves nothing."""
+        pages: list[dict[str, Json]] = []
+        cursor: Json = ""
+        while not pages or cursor:
+            if len(pages) == _MOST_PAGES:
+                raise OutcomeUnknown(
+                    f"Slack has more than {_MOST_PAGES} pages of {method}; our own message was not among them."
+                )
+            page = self._read(method, asked | ({"cursor": cursor} if cursor else {}))
+            pages.append(page)
+            following = page.get("response_metadata")
+            cursor = following.get("next_cursor", "") if isinstance(following, dict) else ""
+        return pages
+
+    def _read(self, method: str, asked: dict[str, Json]) -> dict[str, Json]:
+        """The answer to a question: where it is lost, nothing happened."""
+        try:
+            return self._call(method, asked, verb="GET")
+        except OutcomeUnknown as lost:
+            raise Unavailable(f"Slack did not answer {method}.") from lost
+
+    def _call(self, method: str, arguments: dict[str, Json], *, verb: str = "POST") -> dict[str, Json]:
+        try:
+            answer = self._web.api_call(method, http_verb=verb, **{"params" if verb == "GET" else "json": arguments})
+        except SlackApiError as refused:
+            response = refused.response
+            data = response.data if not isinstance(response, dict) else response
+            word = data.get("error", "not_json") if isinstance(data, dict) else "not_json"
+            headers = getattr(response, "headers", {}) or {}
+            raise _refused(str(word), getattr(response, "status_code", 200), headers) from refused
+        except (OSError, http.client.HTTPException, SlackClientError, json.JSONDecodeError) as lost:
+            raise _lost(lost) from lost
+        return cast("dict[str, Json]", answer.data)
+
+
+class Hook:
+    """An incoming webhook: one channel, and no way to thread, edit or look back."""
+
+    def __init__(self, url: str) -> None:
+        self._hook = WebhookClient(url, timeout=TIMEOUT_SECONDS, retry_handlers=[])
+
+    def post(self, channel: str, payload: Mapping[str, Json], thread: Place | None) -> Place | None:  # noqa: ARG002  # it has one channel
+        """Post once, into the webhook's own channel; a reply is left out."""
+        if thread is not None:
+            return None
+        body = {name: value for name, value in payload.items() if name != "metadata"}
+        try:
+            answer = self._hook.send_dict(body)
+        except (OSError, http.client.HTTPException, SlackClientError) as lost:
+            raise _lost(lost) from lost
+        if answer.status_code != 200 or answer.body != "ok":  # noqa: PLR2004  # HTTP's own number
+            raise _refused(answer.body[:60].strip() or "not_json", answer.status_code, answer.headers)
+        return None
+
+    def edit(self, place: Place, payload: Mapping[str, Json]) -> None:
+        """Nothing: a webhook cannot edit."""
+
+    def find(self, channel: str, key: str, since: dt.datetime, thread: Place | None) -> Place | None:  # noqa: ARG002  # nothing to use them for
+        """Raises OutcomeUnknown: a webhook cannot look back."""
+        raise OutcomeUnknown(
+            "A webhook cannot look for its own message.",
+            next_step="Use a bot token (BRIDGE_SLACK__BOT_TOKEN) if every report must arrive.",
+        )
+
+
+def _key_of(message: Mapping[str, Json]) -> Json:
+    metadata = message.get("metadata")
+    payload = metadata.get("event_payload") if isinstance(metadata, dict) else None
+    return payload.get("key") if isinstance(payload, dict) else None
+
+
+def _refused(word: str, status: int, headers: Mapping[str, str]) -> BridgeError:
+    """Our error for Slack's word, an HTTP status and its headers."""
+    if status == _TOO_MANY or word in ("ratelimited", "rate_limited"):
+        seconds = next((value for name, value in headers.items() if name.lower() == "retry-after"), "1")
+        pause = dt.timedelta(seconds=int(seconds) if seconds.isdecimal() else 1)
+        return RateLimited(f"Slack asked for a pause of {pause.total_seconds():.0f} s.", retry_after=pause)
+    if word == "message_limit_exceeded":
+        return QuotaExhausted("The workspace's message limit is reached.", next_step="Raise the workspace's plan.")
+    if word in _UNSETTLED or status >= 500:  # noqa: PLR2004  # HTTP's own number
+        return OutcomeUnknown(f"Slack answered `{word}`: the message may have arrived.")
+    if word in _AUTH:
+        return AuthRejected(f"Slack refused the credential: `{word}`.", next_step=_AUTH[word])
+    known = next((cure for name, cure in _CHANNEL.items() if word.startswith(name)), None)
+    if known is not None:
+        return ConfigError(f"Slack refused the channel: `{word}`.", next_step=known)
+    return RequestRejected(f"Slack refused the message: `{word}`.", code=word)
+
+
+def _lost(error: Exception) -> BridgeError:
+    """Our error for a connection that failed, by whether anything can have been sent."""
+    cause = error.reason if isinstance(error, URLError) else error
+    if isinstance(cause, _NEVER_LEFT):
+        return Unavailable("Slack could not be reached.", next_step="Check the network and BRIDGE_SLACK__URL.")
+    return OutcomeUnknown("The connection to Slack was lost before it answered.")
