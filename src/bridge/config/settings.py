@@ -1,0 +1,348 @@
+"""The settings: what the environment says, with secrets also as files, every problem at once and no secret ever shown.
+
+Only what is handed to `Settings.load` is read; nothing looks at the process's environment behind the caller's back.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from bridge.config import terms
+from bridge.config.problems import describe, listed, nearest, suggest
+from bridge.core.mapping import Mode
+from bridge.errors import ConfigError, Problem
+
+PREFIX = "BRIDGE_"
+SECRETS_DIR = Path("/run/secrets")
+"""Where Docker and Kubernetes put secrets as files."""
+
+_KEY_BYTES = 32
+_ROUTE = "ajax/api4/{entity}/{action}"
+_NEEDED = ("BRIDGE_CIVICRM__URL", "BRIDGE_CIVICRM__API_KEY", "BRIDGE_AIRTABLE__TOKEN")
+"""What no run can do without."""
+
+
+def _check(pattern: str, what: str) -> BeforeValidator:
+    """A validator of text that must match `pattern`; its message says it expected `what`."""
+
+    def check(value: object) -> object:
+        if not isinstance(value, str) or re.fullmatch(pattern, value) is None:
+            raise ValueError(f"expected {what}")
+        return value
+
+    return BeforeValidator(check)
+
+
+_PLAIN_HTTP = r"https?://[^\s/?#@{}]+(?=[/?#]|$)"
+Address = Annotated[str, _check(_PLAIN_HTTP + r"[^\s{}]*", "a web address such as `https://example.org`, without a password")]
+SecretAddress = Annotated[SecretStr, _check(r"https?://[^\s/?#@]+\S*", "a web address")]
+Secret = Annotated[SecretStr, _check(r"[!-~]+", "letters, digits and signs without spaces")]
+"""Printable ASCII: what an HTTP header can carry."""
+
+
+def _civicrm_url(value: object) -> object:
+    """A site's address, or a template of its API route."""
+    text = value if isinstance(value, str) else ""
+    if not re.match(_PLAIN_HTTP, text) or (re.search(r"[{}]", text) and _ROUTE not in text) or re.search(r"\s", text):
+        hint = f"Write https://example.org, or https://example.org/?civiwp=CiviCRM&q=civicrm/{_ROUTE}."
+        raise ValueError(f"expected the site's address, or a template that contains `{_ROUTE}`, without a password", hint)
+    return text.rstrip("/")
+
+
+def _state_url(value: object) -> object:
+    """A database that the state can live in. `postgresql://` is read as psycopg 3's own form."""
+    text = value if isinstance(value, str) else ""
+    if re.fullmatch(r"sqlite:///.+", text):
+        return text
+    if re.match(r"postgres(ql)?(\+psycopg)?://\S+", text):
+        return re.sub(r"^postgres(ql)?(\+psycopg)?://", "postgresql+psycopg://", text)
+    raise ValueError("expected `sqlite:///path/to/bridge.db` or `postgresql://user:password@host/database`")
+
+
+def _state_keys(value: object) -> tuple[SecretStr, ...]:
+    """The keys, the newest first."""
+    keys = [each.strip() for each in str(value).split(",") if each.strip()]
+    for number, key in enumerate(keys, 1):
+        try:
+            size = len(base64.b64decode(key.translate(str.maketrans("-_", "+/")), validate=True))
+        except (binascii.Error, ValueError):
+            size = 0
+        if size != _KEY_BYTES:
+            hint = "Make one: openssl rand -base64 32 | tr '+/' '-_'"
+            raise ValueError(f"key {number}: expected {_KEY_BYTES} bytes in url-safe base64", hint)
+    return tuple(map(SecretStr, keys))
+
+
+Role = Literal["viewer", "operator", "approver"]
+"""What a person may do: look; also assign, snooze and sync; also approve a held plan."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebToken:
+    """Who may sign in, and as what. `sha256` is the digest of a token that only its owner has."""
+
+    role: Role
+    name: str
+    sha256: str = field(repr=False)
+
+
+def _web_tokens(value: object) -> tuple[WebToken, ...]:
+    """The tokens of a list `role:name:sha256`."""
+    tokens = []
+    for number, each in enumerate(filter(None, map(str.strip, str(value).split(","))), 1):
+        role, _, rest = each.partition(":")
+        name, _, digest = rest.rpartition(":")
+        named = role in get_args(Role) and re.fullmatch(r"[\w .@-]{1,60}", name)
+        if not named or not re.fullmatch(r"[0-9a-fA-F]{64}", digest):
+            hint = f"Roles: {listed(get_args(Role))}. Make the digest: printf %s TOKEN | sha256sum"
+            raise ValueError(f"token {number}: expected `role:name:sha256` with 64 hexadecimal digits", hint)
+        tokens.append(WebToken(role, name, digest.lower()))  # type: ignore[arg-type]  # the test above is one of Role's words
+    return tuple(tokens)
+
+
+_OWNER = r"#[\w-]{1,80}|[UWSCG][A-Z0-9]{6,}"
+_CHANNEL = r"#[\w-]{1,80}|[CGD][A-Z0-9]{6,}"
+
+
+class Section(BaseModel):
+    """A group of settings with one prefix."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class CivicrmSettings(Section):
+    """How CiviCRM is reached."""
+
+    url: Annotated[str, BeforeValidator(_civicrm_url)] = ""
+    """The site's address, or for a CMS with its own routes a template of its API address that holds {entity} and {action}.
+    Needed for every run; no default, because a wrong site would be worse than none."""
+    api_key: Secret = SecretStr("")
+    """The API key of a CiviCRM contact made for bridge alone, so that its writes are told from people's. Needed."""
+    site_key: Secret | None = None
+    """The site key, where CiviCRM's authx guard asks for it. Default none: most sites let an API key suffice."""
+    proxy_auth: Annotated[SecretStr, _check(r"[^\s:]+:\S+", "`user:password`")] | None = None
+    """`user:password` of a Basic wall before the site, such as a staging site has. Default none."""
+
+
+class AirtableSettings(Section):
+    """How Airtable is reached."""
+
+    token: Secret = SecretStr("")
+    """A personal access token of a service user, with data.records:read, data.records:write and schema.bases:read. Needed."""
+    url: Address = "https://api.airtable.com"
+    """Where the API is. Default Airtable's own; another address only for a sandbox or a proxy."""
+    bases: dict[
+        Annotated[str, _check(r"[a-z][a-z0-9_]*", "an alias of letters, digits and underscores")],
+        Annotated[str, _check(r"app[0-9A-Za-z]{14,}", "a base's id, `app` and 14 letters or digits")],
+    ] = Field(default_factory=dict)
+    """The id of a base by the alias that mappings use, one variable each (`app` and 14 letters or digits). Default none: a
+    mapping may also name the id itself."""
+    plan: Literal["free", "team", "business"] = "team"
+    """The workspace's plan, which sets its calls a month: free 1,000, team 100,000, business without end. Default team, the
+    smallest on which a federation's records fit."""
+
+
+class SlackSettings(Section):
+    """How staff are told in Slack. Without a token or a webhook nothing is posted."""
+
+    bot_token: Annotated[SecretStr, _check(r"xoxb-\S+", "a bot token that begins with `xoxb-`")] | None = None
+    """The bot's token (chat:write). Default none: nothing is posted but by webhook."""
+    app_token: Annotated[SecretStr, _check(r"xapp-\S+", "an app-level token that begins with `xapp-`")] | None = None
+    """The app-level token (connections:write) for buttons. Default none: messages without buttons."""
+    channel: Annotated[str, _check(_CHANNEL, "a channel such as `#membership` or its id")] | None = None
+    """Where messages go whose mapping names no channel, by `#name` or id. Default none."""
+    url: Address = "https://slack.com/api/"
+    """Where Slack's API is. Default Slack's own; another address only for a sandbox."""
+    webhook_url: SecretAddress | None = None
+    """An incoming webhook, used where there is no bot token: one message a run, no thread, no edit. Default none."""
+
+
+class WebSettings(Section):
+    """The pages and the HTTP API of `bridge serve`."""
+
+    host: Annotated[str, _check(r"\S+", "a host name or address")] = "127.0.0.1"
+    """The address to listen on. Default this machine only: what is shown is confidential, so opening it is a decision."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    """The port to listen on, 1 to 65535; 0 takes a free one. Default 8080, which needs no privileges."""
+    public_url: Address | None = None
+    """The address people use, for links in Slack. Default none: links are left out."""
+    tokens: Annotated[tuple[WebToken, ...], BeforeValidator(_web_tokens)] = ()
+    """Who may sign in: `role:name:sha256` by comma, the role viewer, operator or approver, the digest that of a token only its
+    owner has. Default none: nobody can."""
+
+
+class Settings(BaseSettings):
+    """All settings. Made by `load` alone; frozen, and its repr shows no secret."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, enable_decoding=False, validate_default=False
+    )
+
+    mode: Mode = Mode.OBSERVE
+    """`observe` plans and reports; `correct` also writes, for mappings whose own mode says so. Default observe: nothing is
+    written until somebody says so."""
+    mappings: Path = Path("mappings")
+    """The folder of mapping files, or one file. Default `mappings` in the working directory."""
+    state_url: Annotated[SecretStr, BeforeValidator(_state_url)] = SecretStr("sqlite:///bridge.db")
+    """The database of links, journal and ledger. Default one SQLite file in the working directory; a PostgreSQL address for
+    several machines."""
+    state_key: Annotated[tuple[SecretStr, ...], BeforeValidator(_state_keys)] = ()
+    """32 bytes in url-safe base64 that encrypt sensitive cells at rest; several by comma, the newest first, to change it.
+    Default none: sensitive cells are kept as digests only, and cannot be taken back by undo."""
+    civicrm: CivicrmSettings = CivicrmSettings()
+    airtable: AirtableSettings = AirtableSettings()
+    slack: SlackSettings = SlackSettings()
+    web: WebSettings = WebSettings()
+    owners: dict[
+        Annotated[str, _check(r"[a-z][a-z0-9_]*", "a role of letters, digits and underscores")],
+        Annotated[str, _check(_OWNER, "a Slack user, user group or channel id, or `#channel`")],
+    ] = Field(default_factory=dict)
+    """Whom Slack names for a rule's `owner`, one variable each: a user (U…), a user group (S…) or a channel (C… or #name).
+    Default none: the role's own word is shown."""
+    language: Literal["en", "es"] = "en"
+    """The language of the command line, of pages and of reports that name none: `en` or `es`. Default en."""
+    timezone: Annotated[str, BeforeValidator(terms.zone)] = "UTC"
+    """The IANA time zone of mappings without a schedule, and of times people are shown. Default UTC, which never jumps."""
+
+    @property
+    def state_keys(self) -> tuple[SecretStr, ...]:
+        """The keys of BRIDGE_STATE_KEY, the newest first."""
+        return self.state_key
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  # the signature is pydantic's
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what the constructor is given counts."""
+        return (init_settings,)
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str], *, secrets_dir: Path = SECRETS_DIR, remotes: bool = True) -> "Settings":
+        """The settings of these variables and secret files; a variable goes before a file, and an empty one counts as none.
+
+        With `remotes` false the credentials of the two systems may be missing. Raises ConfigError with every problem, each
+        with its variable, what was expected, and what was found unless it is secret.
+        """
+        problems: list[Problem] = []
+        given = {**_from_files(secrets_dir, problems), **_from_environment(environ, problems)}
+        source = EnvSettingsSource(cls, env_prefix=PREFIX, env_nested_delimiter="__")
+        source.env_vars = {name.lower(): value for name, value in given.items()}
+        values = source()
+        needed = [name for name in _NEEDED if remotes and name not in given]
+        problems += [Problem(name, "expected a value, found none.", _where_to_set(name)) for name in needed]
+        try:
+            settings = cls(**values)
+        except ValidationError as error:
+            problems += [_problem(each) for each in error.errors(include_url=False)]
+        if "BRIDGE_SLACK__APP_TOKEN" in given and "BRIDGE_SLACK__BOT_TOKEN" not in given:
+            what = "expected BRIDGE_SLACK__BOT_TOKEN beside it, found none."
+            problems.append(Problem("BRIDGE_SLACK__APP_TOKEN", what, _where_to_set("BRIDGE_SLACK__BOT_TOKEN")))
+        if problems:
+            raise ConfigError(sorted(problems, key=lambda each: each.where))
+        return settings
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One environment variable: its name (ending in `<…>` where a word of one's own goes), meaning, default, secrecy."""
+
+    name: str
+    meaning: str
+    default: str
+    secret: bool
+
+
+def variables() -> Iterator[Variable]:
+    """Every variable there is, in the order of the settings."""
+    for name, info in Settings.model_fields.items():
+        annotation = info.annotation
+        if isinstance(annotation, type) and issubclass(annotation, Section):
+            for inner, inner_info in annotation.model_fields.items():
+                yield _variable(f"{name}__{inner}", inner_info)
+        else:
+            yield _variable(name, info)
+
+
+def _variable(name: str, info: Any) -> Variable:
+    keyed = "bases" in name or name == "owners"
+    word = {"owners": "__<ROLE>", "airtable__bases": "__<ALIAS>"}.get(name, "")
+    default = None if keyed else info.get_default(call_default_factory=True)
+    shown = default.get_secret_value() if isinstance(default, SecretStr) else default
+    return Variable(
+        name=f"{PREFIX}{name.upper()}{word}",
+        meaning=" ".join((info.description or "").split()),
+        default="" if shown in (None, (), {}) else str(shown),
+        secret="Secret" in str(info.annotation) or name in ("web__tokens", "state_key"),
+    )
+
+
+_VARIABLES = {each.name: each for each in variables()}
+_KEYED = tuple(name.partition("<")[0] for name in _VARIABLES if name.endswith(">"))
+
+
+def _from_environment(environ: Mapping[str, str], problems: list[Problem]) -> dict[str, str]:
+    """The variables of ours that are set and not empty; one that is not known is a problem."""
+    found = {}
+    for name, value in environ.items():
+        if not name.upper().startswith(PREFIX):
+            continue
+        known = name.upper() in _VARIABLES or any(name.upper().startswith(key) and name.upper() != key for key in _KEYED)
+        if name != name.upper() or not known:
+            problems.append(Problem(name, "there is no such setting.", suggest(name, _VARIABLES, kind="Settings")))
+        elif value.strip():
+            found[name] = value.strip()
+    return found
+
+
+def _from_files(folder: Path, problems: list[Problem]) -> dict[str, str]:
+    """The secrets that are files, named as their variable in capitals or small letters."""
+    found = {}
+    for name in (each.name for each in _VARIABLES.values() if each.secret):
+        for file in (folder / name, folder / name.lower()):
+            try:
+                value = file.read_text(encoding="utf-8").strip() if file.is_file() else ""
+            except (OSError, UnicodeDecodeError):
+                what = f"expected a readable text file at {file}, found another."
+                problems.append(Problem(name, what, "Mend its mode or content."))
+                continue
+            if value:
+                found[name] = value
+    return found
+
+
+def _where_to_set(name: str) -> str:
+    """Where a variable is set."""
+    return f"Set {name}, or put it into the file {SECRETS_DIR / name.lower()}." if _VARIABLES[name].secret else f"Set {name}."
+
+
+def _problem(error: ErrorDetails) -> Problem:
+    """One of pydantic's errors in our words. What was found is told only where it can be no secret."""
+    given = error["input"]
+    path = [str(part) for part in error["loc"] if part != "[key]"]
+    name = PREFIX + "__".join(path).upper()
+    variable = _VARIABLES.get(name)
+    found = "something else" if (variable and variable.secret) or "@" in str(given) else describe(given)
+    hint = _where_to_set(name) if variable else ""
+    if error["type"] == "value_error":
+        what, *hints = error["ctx"]["error"].args
+        hint = "".join(hints) or hint
+    elif error["type"] in ("literal_error", "enum"):
+        words = re.findall(r"'([^']*)'", error["ctx"]["expected"])
+        near = nearest(given, words)
+        what, hint = f"expected {listed(words)}", f"Did you mean `{near}`?" if near else hint
+    else:
+        what = f"expected a whole number from 0 to {2**16 - 1}"
+    return Problem(name, f"{what}, found {found}.", hint)
