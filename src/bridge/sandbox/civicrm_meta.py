@@ -42,11 +42,11 @@ def check_access(site: Site, user: User, entity: str, params: Mapping[str, Any])
 
 def get_fields(site: Site, user: User, entity: str, params: Mapping[str, Any]) -> list[Row]:
     """The fields of an entity that this user sees, each as CiviCRM describes one."""
-    base, action = base_entity(entity), params.get("action", "get")
+    action = params.get("action", "get")
     kind = (params.get("values") or {}).get("contact_type", entity if entity in CONTACT_TYPES else None)
     rows = (
         _described(site, field, params.get("loadOptions", False))
-        for field in user.visible_fields(site, base).values()
+        for field in user.visible_fields(site, entity).values()
         if _is_told(field, action, kind)
     )
     return _chosen(rows, params, site)

@@ -1,8 +1,6 @@
-"""APIv4 `get` over the rows: paths through joins, conditions, order, groups and paging.
+"""APIv4 `get` over the rows: conditions, joins, order, groups and paging.
 
-Paths resolve as CiviCRM resolves them: `contact_id.display_name`, `email_primary.email`, `Group.Field`,
-`status_id:name`, the alias of an explicit join. A path that leads nowhere is dropped from `select` and refused in
-`where` and `orderBy`.
+A path that leads nowhere is dropped from `select` and refused in `where` and `orderBy`.
 """
 
 import re
@@ -11,14 +9,13 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
+from bridge.sandbox.civicrm_paths import Column, Env, Paths
 from bridge.sandbox.civicrm_rows import Row
 from bridge.sandbox.civicrm_schema import CONTACT_TYPES, Field, base_entity
 from bridge.sandbox.civicrm_site import Site, User
-from bridge.sandbox.civicrm_values import Refused, shown_value
+from bridge.sandbox.civicrm_values import Refused
 from bridge.sandbox.civicrm_where import ORDERINGS, Fatal, comparable_of, test_of
 
-Env = dict[str, Row | None]  # the row of the entity under "", the row of each explicit join under its alias
-Source = Callable[[Env], Row | None]
 PHP_INT_LIMIT = 2**63
 SCRAMBLE = 2654435761  # without orderBy, contacts come in an order of the database's own
 _EXPRESSION = re.compile(r"(?:(\w+)\((.*)\)|([\w.:]+))(?: AS (\w+))?$", re.IGNORECASE)
@@ -29,17 +26,6 @@ _AGGREGATES: dict[str, Callable[[list[Any]], Any]] = {
     "MAX": lambda values: max(values, default=None),
     "AVG": lambda values: sum(values) / len(values) if values else None,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One thing that can be read of each row: the field it comes from and how it is shown."""
-
-    key: str
-    field: Field
-    read: Callable[[Env], Any]
-    suffix: str = ""
-    aggregate: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +45,10 @@ class Query:
     user: User
     entity: str
     params: dict[str, Any]
-    joins: dict[str, str] = field(default_factory=dict)
+    paths: Paths = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.paths = Paths(self.site, self.user, self.entity)
 
     def run(self) -> Found:
         """The rows asked for. Refused names the field or the parameter that is wrong."""
@@ -148,10 +137,10 @@ class Query:
                 return lambda env: all(test(env) for test in inner)
             return lambda env: not all(test(env) for test in inner)
         path, word, value, is_expression = (*clause, *(None, None, expressions)[len(clause) - 1 :])[:4]
-        column = self._column_or_refuse(path)
+        column = self.paths.column_or_refuse(path)
         if is_expression and isinstance(value, str):
             if value[:1] not in ("'", '"'):
-                return self._test_of_two(column, word, self._column_or_refuse(value))
+                return self._test_of_two(column, word, self.paths.column_or_refuse(value))
             value = value[1:-1]
         if self._overflows(column.field, value):
             raise Fatal
@@ -179,7 +168,7 @@ class Query:
     def _join_step(self, join: list[Any]) -> Callable[[Iterable[Env]], Iterator[Env]]:
         entity, _, alias = join[0].partition(" AS ")
         side, conditions = join[1], [part for part in join[2:] if isinstance(part, list)]
-        self.joins[alias] = entity
+        self.paths.joins[alias] = entity
         if not self.user.may(self.site, entity, "get"):
             return iter
         test = self._all_of(conditions, expressions=True)
@@ -201,7 +190,7 @@ class Query:
             for mine, other in ((left, right), (right, left)):
                 column = str(mine).removeprefix(f"{alias}.")
                 if word == "=" and column != mine and table.is_indexed(column):
-                    read = self._column_or_refuse(other).read
+                    read = self.paths.column_or_refuse(other).read
                     return lambda env: table.rows_where(column, read(env))
         return lambda _: list(table.rows.values())
 
@@ -213,20 +202,19 @@ class Query:
         columns = [column for name in expanded if (column := self._expression(name))]
         has_id = "id" in self.site.schema.fields(base_entity(self.entity))
         if names and has_id and "id" not in expanded and not (grouped and any(c.aggregate for c in columns)):
-            columns.insert(0, self._column_or_refuse("id"))
+            columns.insert(0, self.paths.column_or_refuse("id"))
         return columns
 
     def _expanded(self, name: str) -> Iterable[str]:
         head, star, _ = name.rpartition("*")
         if not star or "(" in name:
             return [name]
-        entity = base_entity(self.entity)
-        fields = self.user.visible_fields(self.site, entity)
+        fields = self.user.visible_fields(self.site, self.entity)
         if not head:
             return [found.name for found in fields.values() if found.kind == "Field"]
         prefix = head.removesuffix(".")
-        if prefix in self.joins:
-            joined = self.user.visible_fields(self.site, base_entity(self.joins[prefix]))
+        if prefix in self.paths.joins:
+            joined = self.user.visible_fields(self.site, self.paths.joins[prefix])
             return [f"{prefix}.{found.name}" for found in joined.values() if found.kind == "Field"]
         if prefix in fields and fields[prefix].points_to:
             joined = self.user.visible_fields(self.site, fields[prefix].points_to)
@@ -240,7 +228,7 @@ class Query:
             return None
         function, arguments, path, alias = found.groups()
         if path:
-            column = self._column(path)
+            column = self.paths.column(path)
             return replace(column, key=alias or path) if column else None
         return self._function(function.upper(), arguments, alias or text)
 
@@ -252,7 +240,7 @@ class Query:
         if name == "CONCAT":
             parts = [self._literal_or_column(part.strip()) for part in inner.split(",")]
             return Column(key, plain, lambda env: "".join(str(read(env)) for read in parts))
-        column = self._column("id" if inner == "*" else inner)
+        column = self.paths.column("id" if inner == "*" else inner)
         if column is None:
             raise Refused(f"Invalid field '{inner}'")
         read = column.read
@@ -264,14 +252,15 @@ class Query:
     def _literal_or_column(self, text: str) -> Callable[[Env], Any]:
         if text[:1] in ("'", '"'):
             return lambda _: text[1:-1]
-        return self._column_or_refuse(text).read
+        return self.paths.column_or_refuse(text).read
 
     def _row(self, columns: list[Column], env: Env) -> Row:
         row = {column.key: column.read(env) for column in columns}
         kind = row.get("contact_type")
         if kind in CONTACT_TYPES:
             for column in columns:
-                if column.field.contact_types and kind not in column.field.contact_types and "." not in column.key:
+                is_core = "." not in column.key
+                if is_core and column.field.contact_types and kind not in column.field.contact_types:
                     del row[column.key]
         return row
 
@@ -293,7 +282,7 @@ class Query:
         return [(lambda env: (env[""] or {})["id"] * SCRAMBLE % 2**32, False)], False
 
     def _sort_key(self, path: str) -> Callable[[Env], Any]:
-        column = self._column_or_refuse(path)
+        column = self.paths.column_or_refuse(path)
         read, comparable = column.read, comparable_of(column.field, self.site.clock)
         if column.suffix:
             comparable = comparable_of(Field("", "", "String"), self.site.clock)
@@ -307,7 +296,7 @@ class Query:
     def _grouped(
         self, steps: list[Callable[[Iterable[Env]], Iterator[Env]]], columns: list[Column], limit: int, offset: int
     ) -> Found:
-        by = [self._column_or_refuse(path) for path in self.params.get("groupBy") or ()]
+        by = [self.paths.column_or_refuse(path) for path in self.params.get("groupBy") or ()]
         groups: dict[tuple[Any, ...], list[Env]] = {}
         for env in self._matching(steps):
             groups.setdefault(tuple(str(column.read(env)) for column in by), []).append(env)
@@ -317,81 +306,6 @@ class Query:
         for name, direction in reversed((self.params.get("orderBy") or {}).items()):
             rows.sort(key=lambda row: (row.get(name) is not None, row.get(name)), reverse=direction.upper() == "DESC")
         return Found(rows[offset : offset + limit] if limit else rows[offset:], len(rows), counted=False)
-
-    # -- paths
-
-    def _column_or_refuse(self, path: Any) -> Column:
-        column = self._column(str(path))
-        if column is None:
-            raise Refused(f"Invalid field '{path}'")
-        return column
-
-    def _column(self, path: str) -> Column | None:
-        alias, _, rest = path.partition(".")
-        if alias in self.joins and rest:
-            return self._walk(path, base_entity(self.joins[alias]), rest, lambda env: env.get(alias))
-        return self._walk(path, base_entity(self.entity), path, lambda env: env[""])
-
-    def _walk(self, key: str, entity: str, path: str, source: Source) -> Column | None:
-        fields = self.user.visible_fields(self.site, entity)
-        name, _, suffix = path.partition(":")
-        if name in fields:
-            return self._leaf(key, fields[name], suffix, source)
-        parts = path.split(".")
-        for length in range(1, len(parts)):
-            through = fields.get(".".join(parts[:length]))
-            if through is not None and through.points_to:
-                self.site.fill_virtual(through.points_to)
-                rest = ".".join(parts[length:])
-                return self._walk(key, through.points_to, rest, self._through(through, source))
-        return None
-
-    def _through(self, through: Field, source: Source) -> Source:
-        if through.flag:
-            table = self.site.rows[through.points_to]
-            flag = through.flag
-
-            def located(env: Env) -> Row | None:
-                row = source(env)
-                if row is None:
-                    return None
-                return next((found for found in table.rows_where("contact_id", row["id"]) if found.get(flag)), None)
-
-            return located
-        rows, name = self.site.rows[through.points_to].rows, through.name
-
-        def pointed(env: Env) -> Row | None:
-            row = source(env)
-            return None if row is None else rows.get(row.get(name, 0))
-
-        return pointed
-
-    def _leaf(self, key: str, found: Field, suffix: str, source: Source) -> Column | None:
-        raw = self._raw(found, source)
-        if not suffix:
-            return Column(key, found, raw)
-        options = self.site.options(found)
-        if not options or suffix not in ("name", "label", "abbr", "description", "icon", "color"):
-            return None
-        shown = {option.value: option.shown_as(suffix) for option in options}
-
-        def named(env: Env) -> Any:
-            value = raw(env)
-            if isinstance(value, list):
-                return [shown.get(item) for item in value]
-            return shown.get(value)
-
-        return Column(key, found, named, suffix)
-
-    def _raw(self, found: Field, source: Source) -> Callable[[Env], Any]:
-        name, default = found.name, None if found.nullable else found.default
-        if found.kind in ("Extra", "Filter"):
-            computed = self.site.computed(found)
-            return lambda env: None if (row := source(env)) is None else computed(row)
-        if found.in_utc:
-            offset = self.site.clock.offset_seconds()
-            return lambda env: None if (row := source(env)) is None else shown_value(found, row.get(name), offset)
-        return lambda env: None if (row := source(env)) is None else row.get(name, default)
 
 
 def _named_in(clauses: list[Any]) -> Iterator[str]:

@@ -108,6 +108,10 @@ class Rows:
         """Every row by entity, as `load` takes them back."""
         return {entity: list(table.rows.values()) for entity, table in self._tables.items()}
 
+    def forget(self, entity: str) -> None:
+        """Forget every row of one entity."""
+        self._tables.pop(entity, None)
+
     def clear(self) -> None:
         """Forget every row."""
         self._tables.clear()

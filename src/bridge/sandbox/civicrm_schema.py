@@ -4,7 +4,7 @@ It can change while the site runs, as a real one does: an option is dropped, a c
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bridge.sandbox.civicrm_tables import CUSTOM_GROUPS, FIELDS, OPTIONS, SUB_TYPES
@@ -79,8 +79,9 @@ class Schema:
         self.groups = dict(CUSTOM_GROUPS)
         for group, (_, extends, lines) in CUSTOM_GROUPS.items():
             owner = "Contact" if extends in CONTACT_TYPES else extends
+            only = (extends,) if extends in CONTACT_TYPES else ()
             for field in _read_fields(owner, lines, group).values():
-                self._fields[owner][field.name] = field
+                self._fields[owner][field.name] = replace(field, contact_types=only)
         for field in _extras():
             self._fields[field.entity][field.name] = field
 

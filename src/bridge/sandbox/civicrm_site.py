@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bridge.sandbox.civicrm_rows import Row, Rows
-from bridge.sandbox.civicrm_schema import Field, Option, Schema, base_entity
+from bridge.sandbox.civicrm_schema import CONTACT_TYPES, Field, Option, Schema, base_entity
 from bridge.sandbox.civicrm_tables import ACTION_NEEDS, OPTION_ENTITIES, READ_NEEDS, ROWS, WRITE_NEEDS
 from bridge.sandbox.civicrm_values import SiteClock, kept_value
 
@@ -50,7 +50,9 @@ class Site:
     def fill_virtual(self, entity: str) -> None:
         """Bring rows that mirror other things up to date, before they are read."""
         if entity in self._makers:
-            self.rows.load(entity, list(self._makers[entity]()))
+            made = list(self._makers[entity]())
+            self.rows.forget(entity)
+            self.rows.load(entity, made)
 
     def options(self, field: Field) -> list[Option]:
         """The options of a field, or none."""
@@ -188,12 +190,19 @@ class User:
         return self.can(*ACTION_NEEDS.get((entity, action), WRITE_NEEDS.get(entity, ("administer CiviCRM",))))
 
     def visible_fields(self, site: Site, entity: str) -> Mapping[str, Field]:
-        """The fields of an entity that exist for this user."""
-        fields = site.schema.fields(entity)
-        if "*" in self.permissions:
+        """The fields of an entity, or of one contact type, that exist for this user."""
+        fields = site.schema.fields(base_entity(entity))
+        is_admin, is_whole = "*" in self.permissions, entity not in CONTACT_TYPES
+        if is_admin and is_whole:
             return fields
         sees_custom = self.can("access all custom data")
-        return {name: field for name, field in fields.items() if name != "api_key" and (sees_custom or not field.is_custom)}
+        return {
+            name: field
+            for name, field in fields.items()
+            if (is_admin or name != "api_key")
+            and (sees_custom or not field.is_custom)
+            and (is_whole or not field.contact_types or entity in field.contact_types)
+        }
 
     def row_test(self, site: Site, entity: str) -> Callable[[Row], bool]:
         """Which rows of an entity the user sees."""

@@ -231,7 +231,7 @@ class Writer:
 
     def _raw_values(self, sent: Row) -> list[tuple[Field, Any]]:
         """The fields that exist for this user with their raw values: names and labels of options replaced."""
-        fields = self.user.visible_fields(self.site, base_entity(self.entity))
+        fields = self.user.visible_fields(self.site, self.entity)
         pairs = []
         for key, value in sent.items():
             name, _, suffix = key.partition(":")

@@ -20,7 +20,7 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -203,24 +203,18 @@ class Server:
 
     def _answer_with_fault(self, request: Request, fault: Fault | None) -> Response:
         if fault is None:
-            return self._handle(request)
+            return _or_told(lambda: self.app.handle(request))
         if fault.kind is FaultKind.DROP_BEFORE:
             return Response(0, cut=True)
         if fault.kind not in DONE_BY_THE_SERVER:
-            return self.app.fail(request, fault)
+            return _or_told(lambda: self.app.fail(request, fault))
         if fault.kind is FaultKind.SLOW_BEFORE:
             self._stopping.wait(fault.seconds)
-        response = self._handle(request)
+        response = _or_told(lambda: self.app.handle(request))
         if fault.kind is FaultKind.SLOW:
             self._stopping.wait(fault.seconds)
         truncated = fault.kind is FaultKind.TRUNCATED_JSON
         return replace(response, cut=fault.kind is FaultKind.DROP_AFTER, sent_share=0.5 if truncated else 1.0)
-
-    def _handle(self, request: Request) -> Response:
-        try:
-            return self.app.handle(request)
-        except Exception:  # noqa: BLE001 - a fault of the sandbox itself must be seen by who calls it, not hang them
-            return Response.text(f"The sandbox broke:\n{traceback.format_exc()}", 599)
 
     def _control(self, request: Request) -> Response | None:
         match request.method, request.path.removeprefix(CONTROL):
@@ -327,6 +321,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
         """Stay silent: `Server.requests` tells what was asked."""
+
+
+def _or_told(work: Callable[[], Response]) -> Response:
+    try:
+        return work()
+    except Exception:  # noqa: BLE001 - a fault of the sandbox itself must be seen by who calls it, not hang them
+        return Response.text(f"The sandbox broke:\n{traceback.format_exc()}", 599)
 
 
 def _cut(connection: socket.socket) -> None:
