@@ -91,6 +91,7 @@ READ: list[tuple[FieldType, Json, Value | None]] = [
     (T.NUMBER, "0.1234567", Decimal("0.1234567")),
     (T.PERCENT, 0.8, Decimal("0.8")),
     (T.BOOLEAN, True, True),
+    (T.BOOLEAN, " ", None),
     (T.BOOLEAN, 0, False),
     (T.BOOLEAN, "1", True),
     (T.BOOLEAN, "No", False),

@@ -1,0 +1,270 @@
+"""Who is who: stored links first, then exact keys, then names that are only suggested.
+
+Nothing is guessed. A pair is linked by keys only if each is the one record the other's keys point to, over every rule; whatever
+else the keys say is told (103, 105) and waits for a person. The result does not depend on the order of anything given.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from bridge.core.mapping import ExactMatch, Field, FieldType, Key, SimilarMatch
+from bridge.core.mapping import Mapping as FieldMapping
+from bridge.core.record import Cell, Link, PerSide, Record, Side, Snapshot, Unreadable, Value
+from bridge.core.similar import Text, alike
+from bridge.core.values import fold, normal, read
+
+_FOLDED = frozenset((FieldType.ORGANIZATION, FieldType.PERSON))
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two records known to be the same thing. `how` is `linked`, or `exact:` and the number of the rule that found it."""
+
+    link: Link
+    civicrm: Record
+    airtable: Record
+    how: str
+
+    def __getitem__(self, side: Side) -> Record:
+        return self.civicrm if side is Side.CIVICRM else self.airtable
+
+
+@dataclass(frozen=True, slots=True)
+class Ambiguous:
+    """A record whose keys point to several records of the other side, or to one that is linked to another."""
+
+    record: Record
+    candidates: tuple[Record, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicates:
+    """Two or more records of one side that share an exact key. No record is in two groups."""
+
+    records: tuple[Record, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """Two records that look alike, for a person. `score` is 0 to 1; `evidence` are the folded texts that were compared."""
+
+    civicrm: Record
+    airtable: Record
+    score: float
+    evidence: PerSide[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """Who is who in two snapshots, everything sorted by id.
+
+    `only` are records without a partner: empty for a side as long as the other was not pulled whole and completely. `absent`
+    are links and the side whose record a whole, complete pull did not bring. A record that waits for a person (ambiguous,
+    duplicate, suggested) is in neither.
+    """
+
+    pairs: tuple[Pair, ...]
+    only: PerSide[tuple[Record, ...]]
+    absent: tuple[tuple[Link, Side], ...] = ()
+    ambiguous: tuple[Ambiguous, ...] = ()
+    duplicates: tuple[Duplicates, ...] = ()
+    suggestions: tuple[Suggestion, ...] = ()
+
+
+def match(
+    mapping: FieldMapping, snapshots: PerSide[Snapshot], links: Collection[Link], apart: Collection[Link] = ()
+) -> Matching:
+    """The matching of two snapshots, given the stored `links` and the pairs a person said are `apart`.
+
+    Exact rules trust that every record with the same keys is in the snapshots: of an incomplete pull only the linked pairs
+    may be believed.
+    """
+    known, parted = frozenset(links), frozenset(apart)
+    records = snapshots.map(lambda each: each.records)
+    taken = PerSide.of(lambda side: {link[side] for link in known})
+    pairs = [
+        Pair(link, records.civicrm[link.civicrm], records.airtable[link.airtable], "linked")
+        for link in known
+        if link.civicrm in records.civicrm and link.airtable in records.airtable
+    ]
+    keyed = [
+        _keyed(f"exact:{number}", rule.keys, records)
+        for number, rule in enumerate(mapping.match, start=1)
+        if isinstance(rule, ExactMatch)
+    ]
+    pointers = _Pointers.of(keyed, taken, parted)
+    exact = [Pair(link, records.civicrm[link.civicrm], records.airtable[link.airtable], how) for link, how in pointers.agreed()]
+    settled = PerSide.of(lambda side: taken[side] | {pair.link[side] for pair in exact})
+    duplicates = [group for side in Side for group in _duplicates(keyed, side, settled[side])]
+    waiting = PerSide.of(
+        lambda side: settled[side] | pointers.met[side] | {each.id for group in duplicates for each in group.records}
+    )
+    free = PerSide.of(lambda side: [each for id_, each in records[side].items() if id_ not in waiting[side]])
+    suggestions = _suggestions(mapping, free, parted)
+    suggested = {each.id for suggestion in suggestions for each in (suggestion.civicrm, suggestion.airtable)}
+    return Matching(
+        pairs=tuple(sorted((*pairs, *exact), key=lambda pair: (_order(pair.civicrm), pair.airtable.id))),
+        only=PerSide.of(lambda side: _only(free[side], suggested, snapshots[side.other])),
+        absent=tuple(_absent(known, snapshots)),
+        ambiguous=tuple(sorted(pointers.ambiguous(records, settled), key=lambda each: _place(each.record))),
+        duplicates=tuple(sorted(duplicates, key=lambda group: _place(group.records[0]))),
+        suggestions=suggestions,
+    )
+
+
+def _order(record: Record) -> tuple[int, str]:
+    return (len(record.id), record.id)  # CiviCRM's ids are numbers
+
+
+def _place(record: Record) -> tuple[str, int, str]:
+    return (record.side, *_order(record))
+
+
+def _only(free: Iterable[Record], suggested: Collection[str], other: Snapshot) -> tuple[Record, ...]:
+    if not (other.complete and other.whole):
+        return ()
+    return tuple(sorted((each for each in free if each.id not in suggested), key=_order))
+
+
+def _absent(links: Iterable[Link], snapshots: PerSide[Snapshot]) -> Iterator[tuple[Link, Side]]:
+    for link in sorted(links, key=lambda each: (len(each.civicrm), each.civicrm, each.airtable)):
+        for side, snapshot in snapshots:
+            if snapshot.complete and snapshot.whole and link[side] not in snapshot.records:
+                yield link, side
+
+
+# ── exact keys ──
+
+
+@dataclass(frozen=True, slots=True)
+class _Keyed:
+    """The records of both sides by the values of one rule's keys, those with a blank or unreadable key left out."""
+
+    how: str
+    groups: PerSide[Mapping[tuple[Value, ...], list[Record]]]
+
+
+def _keyed(how: str, keys: Iterable[Key], records: PerSide[Mapping[str, Record]]) -> _Keyed:
+    fields = [_field(key) for key in keys]
+    return _Keyed(how, records.map(lambda each: _grouped(fields, each.values())))
+
+
+def _grouped(fields: list[Field], records: Iterable[Record]) -> Mapping[tuple[Value, ...], list[Record]]:
+    groups: defaultdict[tuple[Value, ...], list[Record]] = defaultdict(list)
+    for record in records:
+        if (values := _values(fields, record)) is not None:
+            groups[values].append(record)
+    return groups
+
+
+def _field(key: Key) -> Field:
+    return Field(name="key", at=PerSide(key.at.civicrm, key.at.airtable), type=key.type, region=key.region)
+
+
+def _values(fields: Iterable[Field], record: Record) -> tuple[Value, ...] | None:
+    """The record's key values, or None where one is blank or cannot be read."""
+    found = []
+    for each in fields:
+        value = _value(each, record)
+        if value is None or isinstance(value, Unreadable):
+            return None
+        found.append(value)
+    return tuple(found)
+
+
+def _value(each: Field, record: Record) -> Cell:
+    cell = normal(each, read(each, record.side, record.row.values.get(each.at[record.side] or "")))
+    return fold(each.type, cell) if each.type in _FOLDED and isinstance(cell, str) else cell
+
+
+@dataclass(frozen=True, slots=True)
+class _Pointers:
+    """Where keys that are unique on both sides point. `met` are the ids whose keys stand on the other side at all."""
+
+    taken: PerSide[set[str]]
+    found: dict[Link, str]
+    at: PerSide[defaultdict[str, set[str]]]
+    met: PerSide[set[str]]
+
+    @classmethod
+    def of(cls, keyed: Iterable[_Keyed], taken: PerSide[set[str]], apart: Collection[Link]) -> "_Pointers":
+        """The pointers of all rules, but those between two linked records and those between records said to be apart."""
+        made = cls(taken, {}, PerSide(defaultdict(set), defaultdict(set)), PerSide(set(), set()))
+        for each in keyed:
+            here, there = each.groups.civicrm, each.groups.airtable
+            for values in here.keys() & there.keys():
+                made._add(each.how, here[values], there[values], apart)
+        return made
+
+    def _add(self, how: str, ours: list[Record], theirs: list[Record], apart: Collection[Link]) -> None:
+        self.met.civicrm.update(one.id for one in ours if any(Link(one.id, each.id) not in apart for each in theirs))
+        self.met.airtable.update(one.id for one in theirs if any(Link(each.id, one.id) not in apart for each in ours))
+        link = Link(ours[0].id, theirs[0].id)
+        alone = len(ours) == len(theirs) == 1 and link not in apart
+        if alone and not all(link[side] in self.taken[side] for side in Side):
+            self.found.setdefault(link, how)
+            for side, pointed in self.at:
+                pointed[link[side]].add(link[side.other])
+
+    def agreed(self) -> Iterator[tuple[Link, str]]:
+        """Each link whose two records point to each other alone, and the rule that found it first."""
+        for link, how in self.found.items():
+            if all(link[side] not in self.taken[side] and len(self.at[side][link[side]]) == 1 for side in Side):
+                yield link, how
+
+    def ambiguous(self, records: PerSide[Mapping[str, Record]], settled: PerSide[set[str]]) -> Iterator[Ambiguous]:
+        """Each record whose keys point to several, or to one that is linked to another."""
+        for side, pointed in self.at:
+            for id_, others in pointed.items():
+                if id_ not in settled[side] and (len(others) > 1 or others & self.taken[side.other]):
+                    candidates = sorted((records[side.other][other] for other in others), key=_order)
+                    yield Ambiguous(records[side][id_], tuple(candidates))
+
+
+def _duplicates(keyed: Iterable[_Keyed], side: Side, settled: Collection[str]) -> Iterator[Duplicates]:
+    """Records of `side` that share a key, groups that share a record made one, unless all of a group are matched anyway."""
+    together: dict[str, dict[str, Record]] = {}
+    for each in keyed:
+        for group in each.groups[side].values():
+            if len(group) > 1:
+                merged = {id_: record for one in group for id_, record in together.get(one.id, {one.id: one}).items()}
+                together.update(dict.fromkeys(merged, merged))
+    for merged in {id(each): each for each in together.values()}.values():
+        if any(id_ not in settled for id_ in merged):
+            yield Duplicates(tuple(sorted(merged.values(), key=_order)))
+
+
+# ── similar names ──
+
+
+def _suggestions(mapping: FieldMapping, free: PerSide[list[Record]], apart: Collection[Link]) -> tuple[Suggestion, ...]:
+    """The suggestions of every rule in order; a record that one rule suggests for is left out of the next."""
+    parted = {(link.civicrm, link.airtable) for link in apart}
+    found: list[Suggestion] = []
+    for rule in mapping.match:
+        if isinstance(rule, SimilarMatch):
+            new = list(_alike(rule, free, parted))
+            done = {each.id for suggestion in new for each in (suggestion.civicrm, suggestion.airtable)}
+            free = PerSide(*([each for each in records if each.id not in done] for _, records in free))
+            found += new
+    return tuple(sorted(found, key=lambda each: (_order(each.civicrm), each.airtable.id)))
+
+
+def _alike(rule: SimilarMatch, free: PerSide[list[Record]], apart: Collection[tuple[str, str]]) -> Iterator[Suggestion]:
+    texts = free.map(lambda records: _texts(rule, records))
+    records = free.map(lambda each: {record.id: record for record in each})
+    pairs = alike(list(texts.civicrm.values()), list(texts.airtable.values()), rule.least, apart)
+    for (civicrm, airtable), score in pairs.items():
+        evidence = PerSide(texts.civicrm[civicrm].text, texts.airtable[airtable].text)
+        yield Suggestion(records.civicrm[civicrm], records.airtable[airtable], score, evidence)
+
+
+def _texts(rule: SimilarMatch, records: Iterable[Record]) -> dict[str, Text]:
+    named, within = _field(rule.key), [_field(key) for key in rule.within]
+    texts = {}
+    for record in records:
+        name, place = _value(named, record), _values(within, record)
+        if isinstance(name, str) and place is not None:
+            texts[record.id] = Text(record.id, fold(named.type, name), place)
+    return texts
