@@ -471,14 +471,45 @@ class Outbox(Protocol):
 class Store(Protocol):
     """The whole state, by part."""
 
-    runs: Runs
-    knowledge: Knowledge
-    journal: Journal
-    plans: Plans
-    ledger: Ledger
-    outbox: Outbox
-    calls: Calls
-    slots: Slots
+    @property
+    def runs(self) -> Runs:
+        """The run ledger and the lease."""
+        ...
+
+    @property
+    def knowledge(self) -> Knowledge:
+        """Links, bases, pins and decisions."""
+        ...
+
+    @property
+    def journal(self) -> Journal:
+        """The account of writes."""
+        ...
+
+    @property
+    def plans(self) -> Plans:
+        """Stored plans."""
+        ...
+
+    @property
+    def ledger(self) -> Ledger:
+        """The discrepancies."""
+        ...
+
+    @property
+    def outbox(self) -> Outbox:
+        """Messages to be posted once."""
+        ...
+
+    @property
+    def calls(self) -> Calls:
+        """The call ledger."""
+        ...
+
+    @property
+    def slots(self) -> Slots:
+        """Shared pacing."""
+        ...
 
     def seal(self, text: str) -> str:
         """A keyed digest of `text` (hex): equal texts give equal digests, and nothing can be read back."""

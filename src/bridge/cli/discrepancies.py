@@ -151,7 +151,7 @@ def export(
 
     with App.from_environment(remotes=False) as bridge:
         entries = bridge.store.ledger.list(mapping=mapping, state=state)
-        bridge.write_file(out, bridge.ledger_csv(entries, language))
+        screen.write_file(out, bridge.reports.csv(language, entries))
         typer.echo(f"{len(entries)} discrepancies are in {out}.")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from bridge.cli import screen
 from bridge.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -24,10 +25,7 @@ def show(bridge: "App", results: "Sequence[Result]", kind: str, out: Path | None
     if out is None:
         typer.echo(made, nl=not made.endswith("\n"))
         return
-    try:
-        out.write_text(made, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{out} cannot be written: {error.strerror}.", next_step="choose another --out.") from error
+    screen.write_file(out, made)
     for each in results:
         typer.echo(f"{each.mapping}: {_counted(each)} The plan is in {out}; digest: {each.digest}")
     if kind == "json":
@@ -44,7 +42,7 @@ def _text(bridge: "App", results: "Sequence[Result]", most: int | None) -> str:
     )
 
 
-def _json(bridge: "App", results: "Sequence[Result]", _most: int | None) -> str:
+def _json(_bridge: "App", results: "Sequence[Result]", _most: int | None) -> str:
     """One plan is its own document; several stand together under a digest of theirs."""
     from bridge.core.document import canonical, document  # noqa: PLC0415  # only here
 
@@ -58,7 +56,7 @@ def _json(bridge: "App", results: "Sequence[Result]", _most: int | None) -> str:
 
 
 def _html(bridge: "App", results: "Sequence[Result]", _most: int | None) -> str:
-    return bridge.plan_page([each.plan for each in results if each.plan is not None])
+    return bridge.reports.plans([each.plan for each in results if each.plan is not None])
 
 
 def digests_in(file: Path) -> list[str]:
@@ -73,8 +71,8 @@ def digests_in(file: Path) -> list[str]:
             next_step="make one: bridge plan NAME --out plan.json",
         ) from error
     plans = made.get("plans", [made]) if isinstance(made, dict) else []
-    digests = [each.get("digest") for each in plans if isinstance(each, dict)]
-    if not digests or not all(isinstance(each, str) and each for each in digests):
+    digests = [str(each.get("digest") or "") for each in plans if isinstance(each, dict)]
+    if not digests or not all(digests):
         raise ConfigError(
             f"{file} is JSON, and no plan file: it has no `digest`.", next_step="make one: bridge plan NAME --out plan.json"
         )
@@ -103,7 +101,7 @@ def _counted(result: "Result") -> str:
     return f"{len(plan.changes)} records to write, {len(plan.discrepancies)} discrepancies."
 
 
-def summary(bridge: "App", result: "Result") -> str:
+def summary(result: "Result") -> str:
     """What a person wants to know of a run, in a few lines."""
     lines = [f"{result.mapping}: {_state(result)}"]
     counts = result.counts
@@ -112,9 +110,11 @@ def summary(bridge: "App", result: "Result") -> str:
         lines.append(
             f"  {len(result.plan.changes)} records to write, {written} written, {len(result.plan.discrepancies)} to see"
         )
-        for word in ("refused", "stale", "in_doubt", "left_out"):
-            if counts.get(word):
-                lines.append(f"  {counts[word]} {word.replace('_', ' ')}: see `bridge show {result.run}`")
+        lines += [
+            f"  {counts[word]} {word.replace('_', ' ')}: see `bridge show {result.run}`"
+            for word in ("refused", "stale", "in_doubt", "left_out")
+            if counts.get(word)
+        ]
         for breach in result.plan.breaches if result.state.value == "held" else ():
             lines += [f"  {breach.message}", f"    lifted by: {breach.setting}"]
     if result.doubts_settled:

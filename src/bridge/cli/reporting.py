@@ -28,16 +28,17 @@ def report(
     if preview and to != "slack":
         raise ConfigError("--preview goes with --to slack.")
     with App.from_environment(remotes=False) as bridge:
-        if to == "slack":
-            if preview:
-                for payload, drawn in bridge.slack_preview(language):
-                    screen.as_json(payload)
-                    typer.echo(drawn)
-                return
-            bridge.queue_digests(language)
-            typer.echo(bridge.deliver_reports(required=True))
-            return
-        file = out or Path(f"bridge-report.{to}")
-        text = bridge.report_page(language) if to == "html" else bridge.ledger_csv(bridge.store.ledger.list(), language)
-        bridge.write_file(file, text)
-        typer.echo(f"The report is in {file}.")
+        if to == "slack" and preview:
+            for payload, drawn in bridge.reports.previews(language):
+                screen.as_json(payload)
+                typer.echo(drawn)
+        elif to == "slack":
+            delivery = bridge.reports.send(language)
+            typer.echo(f"{len(delivery.sent)} messages posted, {len(delivery.waiting)} wait, {len(delivery.failed)} failed.")
+            for problem in delivery.problems:
+                screen.explain_error(problem)
+            raise typer.Exit(screen.FAILED if delivery.problems else screen.DONE)
+        else:
+            file = out or Path(f"bridge-report.{to}")
+            screen.write_file(file, bridge.reports.page(language) if to == "html" else bridge.reports.csv(language))
+            typer.echo(f"The report is in {file}.")

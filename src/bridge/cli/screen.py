@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -84,6 +85,14 @@ def confirm(question: str, *, yes: bool) -> None:
     if not typer.confirm(question):
         typer.echo("Nothing was done.")
         raise typer.Exit(DONE)
+
+
+def write_file(file: Path, text: str) -> None:
+    """Write a file whole. Raises ConfigError where it cannot be."""
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be written: {error.strerror}.", next_step="choose another --out.") from error
 
 
 def side_and_id(text: str) -> "tuple[Any, str]":

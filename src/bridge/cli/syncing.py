@@ -77,12 +77,13 @@ def sync(
         else:
             kind = Kind.RECORD if record else Kind.DELTA if delta else Kind.SWEEP
             results = _run(bridge, names or [], kind, record)
-            bridge.deliver_reports()
+            for problem in bridge.tell():
+                screen.explain_error(problem)
         if as_json:
             screen.as_json([plans.run_as_json(bridge, each) for each in results])
         else:
             for each in results:
-                typer.echo(plans.summary(bridge, each))
+                typer.echo(plans.summary(each))
         failed = _say_failures(results)
         busy = any(each.plan and (each.plan.changes or each.plan.discrepancies) for each in results)
     raise typer.Exit(failed or (screen.SOMETHING_TO_SEE if detailed_exitcode and busy else screen.DONE))
@@ -103,7 +104,7 @@ def apply(
             screen.as_json([plans.run_as_json(bridge, each) for each in results])
         else:
             for each in results:
-                typer.echo(plans.summary(bridge, each))
+                typer.echo(plans.summary(each))
         failed = _say_failures(results)
     raise typer.Exit(failed or screen.DONE)
 
@@ -125,7 +126,7 @@ def undo(
             raise typer.Exit(screen.DONE)
         screen.confirm(f"Take back {len(prepared.plan.changes)} changes of run {run}?", yes=yes)
         result = bridge.undo(prepared)
-        typer.echo(plans.summary(bridge, result))
+        typer.echo(plans.summary(result))
         failed = _say_failures([result])
     raise typer.Exit(failed or screen.DONE)
 

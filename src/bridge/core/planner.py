@@ -205,7 +205,7 @@ def _about_cell(facts: Facts, pair: Pair, each: Field, cells: PerSide[Cell], cod
     if not reason:
         unreadable = [f"{side.title}: {cell.reason}" for side, cell in cells if isinstance(cell, Unreadable)]
         reason = "; ".join(unreadable)
-    shown = PerSide[str | None](None, None) if each.sensitive else PerSide.of(lambda side: values.display(each, cells[side]))
+    shown = PerSide[str | None].of(lambda side: None if each.sensitive else values.display(each, cells[side]))
     return Discrepancy(
         mapping=facts.mapping.name,
         code=code,
@@ -228,9 +228,8 @@ def _unreadable_one_sided(facts: Facts, pair: Pair, each: Field) -> Iterator[Dis
     side = Side.CIVICRM if each.at.civicrm is not None else Side.AIRTABLE
     cell = pair[side].cells[each.name]
     if isinstance(cell, Unreadable) and cell.code == 206:  # noqa: PLR2004  # codes stand as numbers everywhere
-        blank = PerSide[Cell](None, None)
-        cells = PerSide(cell, None) if side is Side.CIVICRM else PerSide(None, cell)
-        yield _about_cell(facts, pair, each, cells if cell else blank, cell.code)
+        cells = PerSide[Cell](cell, None) if side is Side.CIVICRM else PerSide[Cell](None, cell)
+        yield _about_cell(facts, pair, each, cells, cell.code)
 
 
 # ── rules ──

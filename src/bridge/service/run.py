@@ -45,7 +45,7 @@ def run(order: Order, mapping: Mapping, means: Means) -> Result:
                 read = reader(mapping, sights, store.knowledge)
                 doubts = recover.settle(mapping, remotes, read, means, lease)
                 gathered = gather(order, mapping, remotes, read, means, lease)
-                plan = _plan(order, mapping, remotes, gathered, sights, read, means)
+                plan = _plan(mapping, remotes, gathered, sights, read, means)
                 held = plan.held and mode is Mode.CORRECT
                 store.plans.save(number, plan, document(plan), PlanState.HELD if held else PlanState.PLANNED)
                 applied = Applied()
@@ -76,7 +76,6 @@ def _marked_failed(number: int, means: Means) -> Iterator[None]:
 
 
 def _plan(
-    order: Order,
     mapping: Mapping,
     remotes: PerSide[Remote],
     gathered: Gathered,

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from zoneinfo import ZoneInfo
 
 from bridge import log
@@ -36,6 +36,7 @@ from bridge.service.run import run
 
 if TYPE_CHECKING:
     from bridge.airtable.api import Api
+    from bridge.app.reports import Reports
     from bridge.civicrm.client import CivicrmClient
 
 MONTHLY_CALLS: Mapping[str, int | None] = {"free": 1_000, "team": 100_000, "business": None}
@@ -70,7 +71,7 @@ class App:
         """The app that the environment describes; with `remotes` false it need not reach the two systems."""
         return cls(settings_from_environment(remotes=remotes))
 
-    def __enter__(self) -> "App":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -258,7 +259,7 @@ class App:
 
     def reject_match(self, mapping: str, link: Link, by: str) -> None:
         """Remember that two records are not the same, on the evidence of the suggestion if there is one."""
-        waiting = [each for each in self.store.ledger.list(mapping=self.one(mapping).name, code=104)]
+        waiting = self.store.ledger.list(mapping=self.one(mapping).name, code=104)
         ids = PerSide[str | None](link.civicrm, link.airtable)
         evidence = next((each.discrepancy.evidence for each in waiting if each.discrepancy.ids == ids), "")
         self.store.knowledge.reject(mapping, link, by, evidence)
@@ -341,8 +342,8 @@ class App:
         return "both systems have every field the mappings name"
 
     def _slack_is_well(self) -> str:
-        courier = self.courier()
-        return courier.check() if courier is not None else "not set up; reports stay in the ledger, the page and CSV"
+        poster = self.reports.poster()
+        return "not set up; reports stay in the ledger, the page and CSV" if poster is None else poster.identity()
 
     # ── telling ──
 
@@ -375,3 +376,63 @@ class App:
             dict(report.row(each, text=speak.discrepancy(each, self.mapping_named(each.discrepancy.mapping)).what, now=now))
             for each in entries
         ]
+
+    @cached_property
+    def reports(self) -> "Reports":
+        """What tells people."""
+        from bridge.app.reports import Reports  # noqa: PLC0415  # slow to import
+
+        return Reports(
+            settings=self.settings,
+            store=self.store,
+            mappings=self.mappings,
+            clock=self.clock,
+            sleep=self.sleep,
+            address=self.address,
+        )
+
+    def tell(self) -> list[BridgeError]:
+        """Send what is due to Slack if it is set up; the problems, none of which is worth a run."""
+        if self.settings.slack.bot_token is None and self.settings.slack.webhook_url is None:
+            return []
+        return self.reports.send().problems
+
+    def standing(self) -> dict[str, Any]:
+        """How things stand, for `bridge status`: per mapping and per API account."""
+        month, runs = f"{self.clock():%Y-%m}", self.store.runs
+        mappings = []
+        for mapping in self.mappings:
+            history = runs.list(mapping=mapping.name, limit=200)
+            good = next((each for each in history if each.state is RunState.DONE and each.kind != Kind.PLAN), None)
+            entries = self.store.ledger.list(mapping=mapping.name, state="open")
+            mappings.append(
+                {
+                    "mapping": mapping.name,
+                    "mode": min(self.settings.mode, mapping.mode, key=[Mode.OBSERVE, Mode.CORRECT].index).value,
+                    "last_run": {
+                        "id": history[0].id,
+                        "state": history[0].state.value,
+                        "started_at": self.local_time(history[0].started_at),
+                    }
+                    if history
+                    else None,
+                    "last_good": self.local_time(good.finished_at) if good else None,
+                    "open": len(entries),
+                    "high": sum(each.discrepancy.severity.value == "high" for each in entries),
+                    "in_doubt": len(self.store.journal.open(mapping.name)),
+                    "held": [each.digest for each in self.store.plans.held(mapping.name)],
+                }
+            )
+        quota = MONTHLY_CALLS[self.settings.airtable.plan]
+        accounts = [("civicrm", None), *((base, quota) for base in sorted(set(self.settings.airtable.bases.values())))]
+        calls = [
+            {
+                "account": account,
+                "month": month,
+                "used": self.store.calls.used(account, month),
+                "quota": cap,
+                "blocked_until": self.local_time(until) if (until := self.store.calls.blocked_until(account)) else None,
+            }
+            for account, cap in accounts
+        ]
+        return {"mappings": mappings, "calls": calls}
