@@ -495,6 +495,16 @@ def test_a_write_whose_answer_is_lost_has_landed(api: Api, server: Server, civic
     assert civicrm.contacts[8]["nick_name"] == "landed"
 
 
+def test_a_batch_cut_by_the_time_limit_keeps_its_first_half(api: Api, server: Server, civicrm: CiviCRM) -> None:
+    """Observed: PHP's time-out in a save of 400 answered 502 and kept 124 rows."""
+    server.faults.add(Fault(FaultKind.PARTIAL_WRITE, match="Organization/save"))
+    records = [{"organization_name": f"Batch {number}"} for number in range(4)]
+    assert api.send("Organization", "save", {"records": records}).status_code == 502
+    names = {row.get("organization_name") for row in civicrm.contacts.values()}
+    assert {"Batch 0", "Batch 1"} < names
+    assert not {"Batch 2", "Batch 3"} & names
+
+
 @pytest.mark.parametrize(
     ("kind", "status", "content_type"),
     [

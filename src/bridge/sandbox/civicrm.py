@@ -17,8 +17,10 @@ import datetime as dt
 import json
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from bridge.sandbox import civicrm_contacts as contacts
@@ -59,15 +61,15 @@ SITE_ZONE = ZoneInfo("America/New_York")
 _CACHED_ENTITIES = ("CustomField", "CustomGroup")  # their `count` leaves the limit out of account
 _EVERY_ACTION = {"checkPermissions", "chain", "debug", "language", "version", "translationMode"}
 _PARAMS = {
-    "get": {"select", "where", "having", "groupBy", "orderBy", "join", "limit", "offset", "currentDomain", "domainId"},
+    "get": {"select", "where", "groupBy", "orderBy", "join", "limit", "offset", "currentDomain", "domainId"},
     "getFields": {"action", "loadOptions", "values", "where", "select", "orderBy", "limit", "offset", "includeCustom"},
     "getActions": {"select", "where", "orderBy", "limit", "offset"},
     "checkAccess": {"action", "values"},
     "create": {"values"},
-    "update": {"values", "where", "reload", "limit", "orderBy"},
+    "update": {"values", "where", "reload"},
     "save": {"records", "defaults", "match", "reload"},
     "replace": {"records", "defaults", "match", "reload", "where"},
-    "delete": {"where", "useTrash", "limit", "orderBy"},
+    "delete": {"where", "useTrash"},
     "getMergedTo": {"contactId"},
     "getMergedFrom": {"contactId"},
     "mergeDuplicates": {"contactId", "duplicateId", "mode"},
@@ -113,10 +115,11 @@ class CiviCRM:
 
     def fail(self, request: Request, fault: Fault) -> Response:
         """The pages and envelopes of a CiviCRM host in trouble."""
-        del request
         match fault.kind:
             case FaultKind.STATUS_500_ENVELOPE:
                 return self._refusal(Refused("DB Error: unknown error"), User("syncbot"))[1]
+            case FaultKind.PARTIAL_WRITE:
+                return self._half_of(request)
             case FaultKind.STATUS_500_HTML:
                 return Response.html(WORDPRESS_CRASH, 500)
             case FaultKind.HTML_403:
@@ -127,6 +130,14 @@ class CiviCRM:
                 return Response(429, page.body, (*page.headers, ("Retry-After", "1")))
             case _:
                 raise ValueError(f"CiviCRM knows no fault {fault.kind}")
+
+    def _half_of(self, request: Request) -> Response:
+        """Write the first half of a save's records, then run into the host's time limit, as PHP does."""
+        params = decoded(sent_field(request, "params") or "{}")
+        records = params.get("records") or []
+        first_half = urlencode({"params": json.dumps({**params, "records": records[: len(records) // 2]})})
+        self._answer(replace(request, body=first_half.encode()))
+        return Response.html("<html><head><title>502 Bad Gateway</title></head></html>", 502)
 
     def _answer(self, request: Request) -> Response:
         version = self.site.version

@@ -246,7 +246,9 @@ class Query:
         read = column.read
         if name in _AGGREGATES:
             return Column(key, column.field, read, aggregate=name)
-        change = {"UPPER": str.upper, "LOWER": str.lower}[name]
+        change = {"UPPER": str.upper, "LOWER": str.lower}.get(name)
+        if change is None:
+            raise Refused(f"Invalid field '{key}'")
         return Column(key, plain, lambda env: change(str(read(env))))
 
     def _literal_or_column(self, text: str) -> Callable[[Env], Any]:

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bridge.sandbox.civicrm_tables import CUSTOM_GROUPS, FIELDS, OPTIONS, SUB_TYPES
+from bridge.sandbox.civicrm_fields import CUSTOM_GROUPS, FIELDS
+from bridge.sandbox.civicrm_tables import OPTIONS, SUB_TYPES
 
 CONTACT_TYPES = ("Individual", "Organization", "Household")
 LOCATIONS = {"address": "Address", "email": "Email", "phone": "Phone"}

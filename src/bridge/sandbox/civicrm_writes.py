@@ -70,7 +70,7 @@ class Writer:
         if not records:
             raise Refused('Parameter "records" is required.')
         records = [{**(params.get("defaults") or {}), **record} for record in records]
-        matched = [record.get("id") or self._match(record, params.get("match") or []) for record in records]
+        matched = [_id_of(record) or self._match(record, params.get("match") or []) for record in records]
         for record, row_id in zip(records, matched, strict=True):
             if row_id is None:
                 self._refuse_missing(record)
@@ -285,6 +285,11 @@ class Writer:
             for name, value in row.items()
             if name in fields and not fields[name].is_custom and (only is None or name in only or name == "id")
         }
+
+
+def _id_of(record: Row) -> int | None:
+    given = record.get("id")
+    return int(given) if given else None
 
 
 def _only_country(sent: Row) -> Row:

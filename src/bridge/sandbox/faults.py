@@ -24,6 +24,7 @@ class FaultKind(StrEnum):
     HTML_403 = "html_403"  # a firewall's challenge page
     STATUS_429 = "status_429"  # too many requests in this second
     BILLING_429 = "billing_429"  # the month's API quota is used up
+    PARTIAL_WRITE = "partial_write"  # the first half of a batch is written, then the host gives up
     EXPIRE_ITERATOR = "expire_iterator"  # a page's continuation is no longer known
 
 
