@@ -1,11 +1,8 @@
 """CiviCRM as one mapping sees it: sight, pull, read, find and apply, as `ports.Remote` says."""
 
-import dataclasses
 import datetime as dt
-import functools
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -13,14 +10,14 @@ from bridge.civicrm import changes as writing
 from bridge.civicrm import fate
 from bridge.civicrm.client import Call, CivicrmClient
 from bridge.civicrm.pages import Rows, Swept, sweep
-from bridge.civicrm.schema import Schema, Spot, drift, sights
-from bridge.civicrm.view import View, offset_of, zone_name
+from bridge.civicrm.preflight import look
+from bridge.civicrm.schema import Schema, drift
+from bridge.civicrm.view import View, zone_name
 from bridge.core.mapping import Mapping as FieldMapping
-from bridge.core.mapping import Mode, Unmatched
 from bridge.core.plan import Action, Change
 from bridge.core.record import Json, Row, Side
 from bridge.core.sight import FieldSight, Found, Sight, Whereabouts
-from bridge.errors import AuthRejected, RequestRejected, UnexpectedAnswer
+from bridge.errors import UnexpectedAnswer
 from bridge.ports import Clock, Outcome, Progress, Pulled, silent
 
 log = structlog.get_logger()
@@ -56,7 +53,7 @@ class CivicrmRemote:
         """
         who = self._client.identity()
         schema = Schema(self._client)
-        self._seen = view = self._look(schema)
+        self._seen = view = look(self._client, schema, self._mapping, self._clock())
         return Sight(
             side=self.side,
             identity=f"contact {who.contact_id}",
@@ -66,83 +63,10 @@ class CivicrmRemote:
             timezone=zone_name(view.offset, self._mapping.timezone, self._clock()),
         )
 
-    def _look(self, schema: Schema) -> View:
-        """What the mapping sees: its paths in the schema, less those that a read leaves out."""
-        entity = self._mapping.civicrm.entity
-        actions = self._permitted(entity)
-        spots = _located(schema, self._mapping, self._mapping.paths(Side.CIVICRM))
-        view = View(
-            mapping=self._mapping,
-            spots=spots,
-            fields={},
-            demanded=_located(schema, self._mapping, _demanded(self._mapping)),
-            offset=self._offset(),
-            dated="modified_date" in schema.fields(entity),
-            merges="getMergedTo" in actions,
-        )
-        unread = self._unread(view)
-        spots = {path: spot for path, spot in spots.items() if (spot.alias, spot.inner) not in unread}
-        fields = sights(spots, schema.options(spots.values()), writable="update" in actions)
-        return dataclasses.replace(view, spots=spots, fields=fields)
-
-    def _permitted(self, entity: str) -> frozenset[str]:
-        """The actions the account may run on `entity`. Raises AuthRejected where one is missing that the mapping needs."""
-        actions: frozenset[str] = frozenset()
-        related = {each.entity for each in self._mapping.civicrm.related.values()}
-        for each in (*sorted(related - {entity}), entity):
-            actions = self._client.remember(("actions", each), functools.partial(self._actions, each))
-            needed = {"get"} | (self._writes if each == entity else set())
-            if missing := sorted(needed - actions):
-                raise AuthRejected(
-                    f"CiviCRM does not let this account {', '.join(missing)} {each} records.",
-                    next_step="Give the service account's role the permission (see the role recipe in the README).",
-                )
-        return actions
-
-    def _actions(self, entity: str) -> frozenset[str]:
-        return frozenset(row["name"] for row in self._client.read(entity, "getActions", {"select": ["name"]}).values)
-
-    @property
-    def _writes(self) -> set[str]:
-        """The actions that the mapping may ask for beyond reading, were it allowed to write."""
-        if self._mapping.mode is Mode.OBSERVE:
-            return set()
-        related = self._mapping.civicrm.related
-        paths = [each.at.civicrm or "" for each in self._mapping.fields.values() if each.may_write(Side.CIVICRM)]
-        updates = {"update"} if any(path.partition(".")[0] not in related for path in paths) else set()
-        return updates | ({"create"} if self._mapping.unmatched.airtable is Unmatched.CREATE else set())
-
-    def _unread(self, view: View) -> set[tuple[str | None, str]]:
-        """Paths that a real read leaves out although the schema names them, as (alias, inner path). No row proves nothing."""
-        calls = [Call(view.entity, "get", {"select": ["id", *view.select], "where": view.where, "limit": 1})]
-        calls += [
-            Call(join.related.entity, "get", {"select": ["id", *join.select], "where": join.where, "limit": 1})
-            for join in view.joins
-        ]
-        asked = [(None, view.select), *((join.related.alias, join.select) for join in view.joins)]
-        return {
-            (alias, name)
-            for (alias, names), answer in zip(asked, self._client.read_many(calls), strict=True)
-            for row in answer.values
-            for name in names
-            if name not in row
-        }
-
-    def _offset(self) -> dt.timedelta:
-        """How far the site's clock is from UTC today, by its own word; as the mapping's zone has it where it says none."""
-        now = self._clock()
-        params = {"select": ["NOW() AS site_now"], "where": [["is_deleted", "IN", _BOTH]], "limit": 1}
-        try:
-            row = next(iter(self._client.read("Contact", "get", params).values), {})
-            return offset_of(row["site_now"], now)
-        except (RequestRejected, KeyError, TypeError, ValueError):
-            log.info("site clock not told", zone=self._mapping.timezone)
-            return now.astimezone(ZoneInfo(self._mapping.timezone)).utcoffset() or dt.timedelta()
-
     @property
     def _view(self) -> View:
         if self._seen is None:
-            self._seen = self._look(Schema(self._client))
+            self._seen = look(self._client, Schema(self._client), self._mapping, self._clock())
         return self._seen
 
     # ── reading ──
@@ -254,21 +178,6 @@ class CivicrmRemote:
         if self._mapping.civicrm.entity == "Membership":
             return self._client.site.page("contact/view/membership", reset="1", action="view", id=id)
         return self._client.site.page("contact/view", reset="1", cid=id)
-
-
-def _located(schema: Schema, mapping: FieldMapping, paths: Iterable[str]) -> dict[str, Spot]:
-    return {path: spot for path in sorted(paths) if (spot := schema.locate(mapping, path)) is not None}
-
-
-def _demanded(mapping: FieldMapping) -> set[str]:
-    """The paths of the mapping's plain conditions, which a create has to meet."""
-    return {
-        clause[0] for clause in mapping.civicrm.where if isinstance(clause, list) and clause and isinstance(clause[0], str)
-    } - {
-        "AND",
-        "OR",
-        "NOT",
-    }
 
 
 def _chunks(ids: list[int]) -> Iterator[list[int]]:

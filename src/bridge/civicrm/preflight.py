@@ -1,0 +1,122 @@
+"""Looking before anything is believed: what the account may do, what a real read brings, what the site's clock says."""
+
+import dataclasses
+import datetime as dt
+import functools
+from collections.abc import Iterable
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from bridge.civicrm.client import Call, CivicrmClient
+from bridge.civicrm.schema import CONTACTS, Schema, Spot, sights
+from bridge.civicrm.view import View, offset_of
+from bridge.civicrm.wire import Answer
+from bridge.core.mapping import Mapping, Mode, Unmatched
+from bridge.core.record import Side
+from bridge.errors import AuthRejected, RequestRejected
+
+log = structlog.get_logger()
+
+_GROUPS = frozenset({"AND", "OR", "NOT"})
+_ROLE = "Give the service account's role the permission (see the role recipe in the README)."
+
+
+def look(client: CivicrmClient, schema: Schema, mapping: Mapping, now: dt.datetime) -> View:
+    """What `mapping` sees: its paths in the schema, less those that a real read leaves out without a word.
+
+    Raises AuthRejected where the account may not read an entity of the mapping, or not write one that it should.
+    """
+    actions = _permitted(client, mapping)
+    view = View(
+        mapping=mapping,
+        spots=_located(schema, mapping, mapping.paths(Side.CIVICRM)),
+        fields={},
+        demanded=_located(schema, mapping, _demanded(mapping)),
+        offset=_offset(client, mapping, now),
+        dated="modified_date" in schema.fields(mapping.civicrm.entity),
+        merges="getMergedTo" in actions,
+    )
+    samples = _samples(client, view)
+    _check_access(client, mapping, samples[None])
+    unread = {
+        (alias, name) for alias, names in _asked(view) for row in samples[alias].values for name in names if name not in row
+    }
+    spots = {path: spot for path, spot in view.spots.items() if (spot.alias, spot.inner) not in unread}
+    fields = sights(spots, schema.options(spots.values()), writable="update" in actions)
+    return dataclasses.replace(view, spots=spots, fields=fields)
+
+
+def _permitted(client: CivicrmClient, mapping: Mapping) -> frozenset[str]:
+    """The actions the account may run on the mapped entity, which must be all that are needed."""
+    entity = mapping.civicrm.entity
+    for related in sorted({each.entity for each in mapping.civicrm.related.values()}):
+        _check(related, {"get"}, _actions(client, related))
+    actions = _actions(client, entity)
+    _check(entity, {"get"} | _writes(mapping), actions)
+    return actions
+
+
+def _actions(client: CivicrmClient, entity: str) -> frozenset[str]:
+    """What `getActions` names: only what this account may run."""
+    ask = functools.partial(client.read, entity, "getActions", {"select": ["name"]})
+    return frozenset(row["name"] for row in client.remember(("actions", entity), ask).values)
+
+
+def _check(entity: str, needed: set[str], actions: frozenset[str]) -> None:
+    if missing := sorted(needed - actions):
+        raise AuthRejected(f"CiviCRM does not let this account {', '.join(missing)} {entity} records.", next_step=_ROLE)
+
+
+def _writes(mapping: Mapping) -> set[str]:
+    """The actions that the mapping may ask for beyond reading."""
+    if mapping.mode is Mode.OBSERVE:
+        return set()
+    paths = [each.at.civicrm or "" for each in mapping.fields.values() if each.may_write(Side.CIVICRM)]
+    updates = {"update"} if any(path.partition(".")[0] not in mapping.civicrm.related for path in paths) else set()
+    return updates | ({"create"} if mapping.unmatched.airtable is Unmatched.CREATE else set())
+
+
+def _check_access(client: CivicrmClient, mapping: Mapping, sample: Answer) -> None:
+    """Of contacts `getActions` names `update` for everybody: whether one may be changed is said of that one only."""
+    entity = mapping.civicrm.entity
+    if entity not in CONTACTS or "update" not in _writes(mapping) or not sample.values:
+        return
+    asked = {"action": "update", "values": {"id": sample.values[0]["id"]}}
+    if not any(row.get("access") for row in client.read("Contact", "checkAccess", asked).values):
+        raise AuthRejected(f"CiviCRM does not let this account update {entity} records.", next_step=_ROLE)
+
+
+def _asked(view: View) -> list[tuple[str | None, list[str]]]:
+    """By alias (None: the record itself), the fields a pull selects."""
+    return [(None, view.select), *((join.related.alias, join.select) for join in view.joins)]
+
+
+def _samples(client: CivicrmClient, view: View) -> dict[str | None, Answer]:
+    """By alias, one row of each entity read just as a pull reads it."""
+    calls = [Call(view.entity, "get", {"select": ["id", *view.select], "where": view.where, "limit": 1})]
+    for join in view.joins:
+        params = {"select": ["id", *join.select], "where": join.where, "limit": 1}
+        calls.append(Call(join.related.entity, "get", params))
+    return dict(zip((alias for alias, _ in _asked(view)), client.read_many(calls), strict=True))
+
+
+def _offset(client: CivicrmClient, mapping: Mapping, now: dt.datetime) -> dt.timedelta:
+    """How far the site's clock is from UTC today, by its own word; as the mapping's zone has it where it says none."""
+    params = {"select": ["NOW() AS site_now"], "where": [["is_deleted", "IN", [True, False]]], "limit": 1}
+    try:
+        row = next(iter(client.read("Contact", "get", params).values), {})
+        return offset_of(row["site_now"], now)
+    except (RequestRejected, KeyError, TypeError, ValueError):
+        log.info("site clock not told", zone=mapping.timezone)
+        return now.astimezone(ZoneInfo(mapping.timezone)).utcoffset() or dt.timedelta()
+
+
+def _located(schema: Schema, mapping: Mapping, paths: Iterable[str]) -> dict[str, Spot]:
+    return {path: spot for path in sorted(paths) if (spot := schema.locate(mapping, path)) is not None}
+
+
+def _demanded(mapping: Mapping) -> set[str]:
+    """The paths of the mapping's plain conditions, which a create has to meet."""
+    heads = (clause[0] for clause in mapping.civicrm.where if isinstance(clause, list) and clause)
+    return {head for head in heads if isinstance(head, str)} - _GROUPS
