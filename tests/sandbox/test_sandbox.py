@@ -61,6 +61,13 @@ def test_the_settings_reach_all_three(sandbox: Sandbox) -> None:
     assert [each.text for each in sandbox.slack.messages] == ["All agree."]
 
 
+def test_socket_mode_is_open(sandbox: Sandbox) -> None:
+    settings = sandbox.environment()
+    headers = {"Authorization": f"Bearer {settings['BRIDGE_SLACK__APP_TOKEN']}"}
+    answer = httpx.post(f"{settings['BRIDGE_SLACK__URL']}apps.connections.open", headers=headers).json()
+    assert answer["url"].startswith("ws://127.0.0.1:")
+
+
 def test_civicrm_shows_the_memberships_as_they_were_seeded(sandbox: Sandbox) -> None:
     settings = sandbox.environment()
     lapsed = [int(each.civicrm) for each in sandbox.federation.truth["groups.lapsed_but_enrolled"]]

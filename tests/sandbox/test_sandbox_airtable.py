@@ -70,12 +70,12 @@ def airtable(clock: Moment) -> Airtable:
 class Client:
     """A bare client of the web API."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, http: httpx.Client) -> None:
         self.server = server
-        self.http = httpx.Client(base_url=f"{server.url}/v0", headers={"Authorization": f"Bearer {TOKEN}"})
+        self.http = http
 
     def __call__(self, method: str, path: str, body: Any = None, **query: Any) -> httpx.Response:
-        return self.http.request(method, path, json=body, params=query)
+        return self.http.request(method, f"{self.server.url}/v0/{path}", json=body, params=query)
 
     def create(self, **fields: Any) -> str:
         answer = self("POST", f"{BASE}/Groups", {"fields": fields})
@@ -93,12 +93,16 @@ class Client:
         return answer.status_code, error if isinstance(error, str) else error["type"]
 
 
+@pytest.fixture(scope="module")
+def http() -> Iterator[httpx.Client]:
+    with httpx.Client(headers={"Authorization": f"Bearer {TOKEN}"}) as opened:
+        yield opened
+
+
 @pytest.fixture
-def client(airtable: Airtable) -> Iterator[Client]:
+def client(airtable: Airtable, http: httpx.Client) -> Iterator[Client]:
     with Server(AirtableApi(airtable)) as server:
-        client = Client(server)
-        with client.http:
-            yield client
+        yield Client(server, http)
 
 
 def test_empty_cells_are_left_out(client: Client, airtable: Airtable) -> None:
@@ -400,7 +404,7 @@ def test_a_locked_field_refuses_the_write_by_name(client: Client, airtable: Airt
 
 
 def test_what_is_no_json_and_no_path_is_refused(client: Client) -> None:
-    answer = client.http.post(f"{BASE}/Groups", content=b"{nope")
+    answer = client.http.post(f"{client.server.url}/v0/{BASE}/Groups", content=b"{nope")
     assert (answer.status_code, answer.json()["error"]["type"]) == (400, "INVALID_REQUEST_BODY")
     assert client("GET", "nope").json() == {"error": "NOT_FOUND"}
     assert client.refusal("POST", f"{BASE}/Groups", {}) == (422, "INVALID_REQUEST_MISSING_FIELDS")

@@ -1,5 +1,6 @@
 """The sandbox's Slack answers as Slack's reference and its integrators say Slack does."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,17 @@ import httpx
 import pytest
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
+from slack_sdk.socket_mode import SocketModeClient
+from slack_sdk.socket_mode.client import BaseSocketModeClient
+from slack_sdk.socket_mode.request import SocketModeRequest
+from slack_sdk.socket_mode.response import SocketModeResponse
 
 from bridge.sandbox.faults import Fault, FaultKind
 from bridge.sandbox.http import Server
-from bridge.sandbox.slack import BOT_TOKEN, WEBHOOK_PATH, Slack
+from bridge.sandbox.slack import APP_TOKEN, BOT_TOKEN, WEBHOOK_PATH, Slack
 from bridge.sandbox.slack_api import SlackApi
 from bridge.sandbox.slack_blocks import block_problems
+from bridge.sandbox.slack_socket import SocketServer
 
 HERE = "#membership"
 
@@ -272,12 +278,21 @@ def test_faults_are_told_in_slacks_words(client: WebClient, server: Server, slac
 
 def test_a_modal_opens_within_its_limits(client: WebClient, slack: Slack) -> None:
     view = {"type": "modal", "title": plain("Snooze"), "callback_id": "snooze", "blocks": [section("Until when?")]}
-    assert client.views_open(trigger_id="t", view=view)["view"]["id"] == slack.views[0]["id"]
-    error, messages = refusal(client.views_open, trigger_id="t", view={**view, "title": plain("x" * 25)})
+    trigger = slack.new_trigger()
+    assert client.views_open(trigger_id=trigger, view=view)["view"]["id"] == slack.views[0]["id"]
+    error, messages = refusal(client.views_open, trigger_id=trigger, view={**view, "title": plain("x" * 25)})
     assert (error, messages) == (
         "invalid_arguments",
         ["[ERROR] must be less than 25 characters [json-pointer:/view/title/text]"],
     )
+
+
+def test_a_trigger_is_known_and_young(client: WebClient, slack: Slack) -> None:
+    view = {"type": "modal", "title": plain("Snooze"), "blocks": [section("Until when?")]}
+    assert refusal(client.views_open, trigger_id="made up", view=view)[0] == "invalid_trigger_id"
+    trigger = slack.new_trigger()
+    slack.triggers[trigger] -= 3.1
+    assert refusal(client.views_open, trigger_id=trigger, view=view)[0] == "expired_trigger_id"
 
 
 def test_what_was_said_privately_is_kept_apart(client: WebClient, slack: Slack) -> None:
@@ -297,3 +312,82 @@ def test_a_workspace_survives_saving_and_loading(client: WebClient, slack: Slack
     other.load_state(tmp_path / "slack.json")
     assert other.channels == slack.channels
     assert other.users == slack.users
+
+
+class App:
+    """An app on Socket Mode that opens a modal for a click and refuses what is sent off."""
+
+    def __init__(self, server: Server, client: WebClient) -> None:
+        self.client = client
+        self.heard: list[dict[str, Any]] = []
+        self.socket = SocketModeClient(
+            APP_TOKEN, web_client=WebClient(base_url=f"{server.url}/api/", retry_handlers=[]), ping_interval=0.2
+        )
+        self.socket.socket_mode_request_listeners.append(self.hear)
+
+    def hear(self, socket: BaseSocketModeClient, request: SocketModeRequest) -> None:
+        self.heard.append(request.payload)
+        if request.payload["type"] == "view_submission":
+            errors = {"response_action": "errors", "errors": {"until": "Choose a day to come."}}
+            socket.send_socket_mode_response(SocketModeResponse(request.envelope_id, errors))
+            return
+        socket.send_socket_mode_response(SocketModeResponse(request.envelope_id))
+        view = {"type": "modal", "title": plain("Snooze"), "blocks": [section("Until when?")]}
+        self.client.views_open(trigger_id=request.payload["trigger_id"], view=view)
+
+
+@pytest.fixture
+def connected(slack: Slack) -> Iterator[App]:
+    with SocketServer(slack.connections) as socket, Server(SlackApi(slack, lambda: socket.url)) as server:
+        slack.response_url = f"{server.url}/response/1"
+        app = App(server, WebClient(BOT_TOKEN, base_url=f"{server.url}/api/", retry_handlers=[]))
+        app.socket.connect()
+        assert slack.connections.wait_for(opened=1)
+        yield app
+        app.socket.auto_reconnect_enabled = False
+    app.socket.close()  # after the server: the client would wait three seconds for its last frame
+
+
+def test_a_click_reaches_the_app_and_is_acknowledged(connected: App, slack: Slack) -> None:
+    buttons = [button(action_id="snooze", value=f"d{each}") for each in (1, 2)]
+    blocks = [{"type": "section", "text": plain("Arroyo"), "accessory": each} for each in buttons]
+    connected.client.chat_postMessage(channel=HERE, text="Arroyo", blocks=blocks)
+    envelope = slack.press("snooze", "d1", "U0LUPE")
+    assert envelope.acked
+    [heard] = connected.heard
+    assert (heard["user"]["id"], heard["actions"][0]["value"]) == ("U0LUPE", "d1")
+    assert heard["message"]["ts"] == slack.messages[0].ts
+    httpx.post(heard["response_url"], json={"text": "Snoozed."})
+    assert slack.responses == [{"text": "Snoozed."}]
+
+
+def test_a_modal_sent_off_can_be_refused(connected: App, slack: Slack) -> None:
+    menu = {"type": "overflow", "action_id": "more", "options": [{"text": plain("Snooze"), "value": "snooze"}]}
+    blocks = [{"type": "actions", "elements": [menu]}]
+    connected.client.chat_postMessage(channel=HERE, text="Arroyo", blocks=blocks)
+    assert slack.press("more", "snooze").acked
+    deadline = time.monotonic() + 5
+    while not slack.views and time.monotonic() < deadline:
+        time.sleep(0.01)
+    sent = slack.submit(slack.views[0]["id"], {"until": {"day": {"selected_date": "2020-01-01"}}})
+    assert sent.answer == {"response_action": "errors", "errors": {"until": "Choose a day to come."}}
+
+
+def test_the_app_connects_anew_when_asked_to(connected: App, slack: Slack) -> None:
+    connected.client.chat_postMessage(
+        channel=HERE, text="x", blocks=[{"type": "actions", "elements": [button(action_id="ok")]}]
+    )
+    slack.connections.disconnect()
+    assert slack.connections.wait_for(opened=2)
+    assert slack.press("ok").acked
+
+
+def test_a_click_nobody_listens_to_is_not_acknowledged(slack: Slack, client: WebClient) -> None:
+    blocks = [{"type": "actions", "elements": [button(action_id="ok", value="x" * 2000)]}]
+    client.chat_postMessage(channel=HERE, text="x", blocks=blocks)
+    assert not slack.press("ok").acked
+    with pytest.raises(KeyError, match="no message shows"):
+        slack.press("ok", "another value")
+    app_client = WebClient(APP_TOKEN, base_url=client.base_url, retry_handlers=[])
+    assert refusal(app_client.apps_connections_open, app_token=APP_TOKEN)[0] == "socket_mode_not_enabled"
+    assert refusal(client.apps_connections_open, app_token=BOT_TOKEN)[0] == "not_allowed_token_type"

@@ -6,6 +6,7 @@
         sandbox.civicrm.trash(contact)
         sandbox.servers.airtable.faults.add(Fault(FaultKind.DROP_AFTER, match="Groups/update"))
         sandbox.slack.channels["#membership"].messages[0].text
+        sandbox.slack.press("snooze", user="U0LUPE")                        # a click, over Socket Mode
         sandbox.federation.truth["groups.email_differs"]                    # where what was planted
 
 No two parts share a state, so that each can be wrong on its own, as the real ones are.
@@ -13,7 +14,7 @@ No two parts share a state, so that each can be wrong on its own, as the real on
 
 import datetime as dt
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -24,8 +25,9 @@ from bridge.sandbox.airtable_api import AirtableApi
 from bridge.sandbox.civicrm import API_KEYS, CiviCRM
 from bridge.sandbox.federation import BASE, found_federation
 from bridge.sandbox.http import App, Server
-from bridge.sandbox.slack import BOT_TOKEN, WEBHOOK_PATH, Slack
+from bridge.sandbox.slack import APP_TOKEN, BOT_TOKEN, WEBHOOK_PATH, Slack
 from bridge.sandbox.slack_api import SlackApi
+from bridge.sandbox.slack_socket import SocketServer
 
 __all__ = ["BASE", "Sandbox", "Servers"]
 
@@ -40,8 +42,8 @@ class Servers:
     airtable: Server
     slack: Server
 
-    def __iter__(self) -> Any:
-        return iter((self.civicrm, self.airtable, self.slack))
+    def __iter__(self) -> Iterator[Server]:
+        yield from (self.civicrm, self.airtable, self.slack)
 
 
 def _utc_now() -> dt.datetime:
@@ -77,6 +79,7 @@ class Sandbox:
         self._made_of = {"coops": coops, "workers": workers, "seed": seed, "today": today.isoformat()}
         self._ports = ports
         self._servers: Servers | None = None
+        self._socket: SocketServer | None = None
         self.federation = found_federation(coops, workers, seed, today)
         self.civicrm = CiviCRM(clock=clock)
         self.airtable = Airtable(clock=clock, rate_limit=rate_limit, penalty_seconds=penalty_seconds, seed=seed)
@@ -86,15 +89,19 @@ class Sandbox:
 
     def start(self) -> Self:
         """Begins to answer; returns the sandbox."""
-        apps: tuple[App, ...] = (self.civicrm, AirtableApi(self.airtable), SlackApi(self.slack))
+        self._socket = socket = SocketServer(self.slack.connections).start()
+        apps: tuple[App, ...] = (self.civicrm, AirtableApi(self.airtable), SlackApi(self.slack, lambda: socket.url))
         self._servers = Servers(*(Server(app, port=port).start() for app, port in zip(apps, self._ports, strict=True)))
+        self.slack.response_url = f"{self._servers.slack.url}/response/1"
         return self
 
     def stop(self) -> None:
         """Stops answering. The state stays, and `start` may be called again."""
         for server in self._servers or ():
             server.stop()
-        self._servers = None
+        if self._socket:
+            self._socket.stop()
+        self._servers = self._socket = None
 
     def __enter__(self) -> Self:
         return self.start()
@@ -129,6 +136,7 @@ class Sandbox:
             "BRIDGE_AIRTABLE__PLAN": "team",
             "BRIDGE_SLACK__URL": urls["slack"],
             "BRIDGE_SLACK__BOT_TOKEN": BOT_TOKEN,
+            "BRIDGE_SLACK__APP_TOKEN": APP_TOKEN,
             "BRIDGE_SLACK__CHANNEL": "#membership",
         }
 

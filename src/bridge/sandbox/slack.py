@@ -10,6 +10,7 @@ print(slack.drawn())               # what a person would see
 import datetime as dt
 import json
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 
 from bridge.sandbox.limits import RateLimit
 from bridge.sandbox.slack_blocks import pings
+from bridge.sandbox.slack_socket import Connections, Envelope
 
 BOT_TOKEN = "xoxb-sandbox-0001"  # noqa: S105  # the sandbox's tokens are no secrets
 APP_TOKEN = "xapp-sandbox-0001"  # noqa: S105  # as above
@@ -136,11 +138,16 @@ class Slack:
         self.files: dict[str, dict[str, Any]] = {}
         self.ephemerals: list[dict[str, Any]] = []
         self.views: list[dict[str, Any]] = []
+        self.connections = Connections()
+        self.triggers: dict[str, float] = {}
+        """When each `trigger_id` was given out, in seconds of the monotonic clock."""
         self.responses: list[dict[str, Any]] = []
         """What was sent to a `response_url`."""
         self._limits: dict[str, RateLimit] = {}
         self._last_ts = 0
         self.webhook_channel = "#membership"
+        self.response_url = ""
+        """Where answers to a click may be sent; the running sandbox sets it."""
         for name in ("#membership", "#benefits"):
             self.add_channel(name)
 
@@ -191,6 +198,54 @@ class Slack:
         """A message by a person."""
         return self.post(self.channel(channel), {"text": text, "user": user, "thread_ts": thread_ts})
 
+    def press(self, action: str, value: str = "", user: str = "U0GRACE") -> Envelope:
+        """Presses the newest button, or chooses from the newest menu, with this `action_id` and, if given, value.
+
+        The app hears of it through Socket Mode; the envelope tells whether it acknowledged within three seconds.
+        KeyError where no message shows such a button.
+        """
+        with self.lock:
+            message, pressed = self._find_pressed(action, value)
+            payload = {**self._payload("block_actions", user), **self._place_of(message), "actions": [pressed]}
+        return self._push(payload)
+
+    def submit(self, view: str, values: Mapping[str, Any], user: str = "U0GRACE") -> Envelope:
+        """Sends an opened modal off; `values` is keyed by `block_id`, then `action_id`. KeyError if it is not open."""
+        with self.lock:
+            opened = {each["id"]: each for each in self.views}[view]
+            payload = {**self._payload("view_submission", user), "view": {**opened, "state": {"values": values}}}
+        return self._push(payload)
+
+    def _push(self, payload: Mapping[str, Any]) -> Envelope:
+        envelope = self.connections.push("interactive", payload)
+        if len(self.connections):
+            envelope.wait()
+        return envelope
+
+    def _find_pressed(self, action: str, value: str) -> tuple[Message, dict[str, Any]]:
+        for message in reversed(self.messages):
+            for block in message.blocks:
+                for element in [*block.get("elements", []), block.get("accessory", {})]:
+                    pressed = _pressed(element, value) if element.get("action_id") == action else None
+                    if pressed:
+                        return message, {**pressed, "block_id": block.get("block_id", "")}
+        raise KeyError(f"no message shows {action!r} with value {value!r}")
+
+    def _payload(self, kind: str, user: str) -> dict[str, Any]:
+        person = {"id": user, "username": self.users[user].name, "name": self.users[user].name, "team_id": TEAM}
+        return {"type": kind, "user": person, "team": {"id": TEAM}, "api_app_id": APP, "trigger_id": self.new_trigger()}
+
+    def _place_of(self, message: Message) -> dict[str, Any]:
+        channel = {"id": message.channel, "name": self.channel(message.channel).name[1:]}
+        container = {"type": "message", "message_ts": message.ts, "channel_id": message.channel}
+        return {"channel": channel, "container": container, "message": message.shown(), "response_url": self.response_url}
+
+    def new_trigger(self) -> str:
+        """A `trigger_id`, with which the app may open a modal within three seconds."""
+        made = f"{len(self.triggers) + 1}.{TEAM}.trigger"
+        self.triggers[made] = time.monotonic()
+        return made
+
     def remove(self, channel: Channel, ts: str) -> None:
         """Deletes a message with its thread, or a reply."""
         with self.lock:
@@ -229,6 +284,19 @@ class Slack:
             self.channels = {each["name"]: _channel(each) for each in state["channels"]}
             self.users = {each["id"]: User(**each) for each in state["users"]}
             self.usergroups = state["usergroups"]
+
+
+def _pressed(element: Mapping[str, Any], value: str) -> dict[str, Any] | None:
+    """The action as Slack reports it, or None if the element does not offer this value."""
+    reported = {"type": element["type"], "action_id": element["action_id"]}
+    if element["type"] == "button":
+        return (
+            {**reported, "value": element.get("value", ""), "text": element["text"]}
+            if value in ("", element.get("value"))
+            else None
+        )
+    chosen = next((each for each in element.get("options", []) if each["value"] == value), None)
+    return {**reported, "selected_option": chosen} if chosen else None
 
 
 def _channel(data: dict[str, Any]) -> Channel:

@@ -4,6 +4,7 @@ The `App` that a sandbox server serves. Slack answers nearly everything with HTT
 """
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -29,6 +30,7 @@ _MOST_TEXT = 40_000
 _MOST_MARKDOWN_TEXT = 12_000
 _MOST_METADATA = 16_000  # Slack says only that there is a limit
 _PAGE = 100
+_TRIGGER_SECONDS = 3.0
 _JSON_ARGUMENTS = ("blocks", "attachments", "metadata", "files", "view")
 
 Arguments = dict[str, Any]
@@ -225,8 +227,13 @@ class SlackApi:
 
     def _open_view(self, arguments: Arguments, _request: Request) -> dict[str, Any]:
         view = arguments.get("view")
-        if not isinstance(view, dict) or not arguments.get("trigger_id"):
+        if not isinstance(view, dict):
             raise SlackError("invalid_arguments")
+        given = self.slack.triggers.get(str(arguments.get("trigger_id")))
+        if given is None:
+            raise SlackError("invalid_trigger_id")
+        if time.monotonic() - given > _TRIGGER_SECONDS:
+            raise SlackError("expired_trigger_id")
         if problems := view_problems(view):
             raise SlackError("invalid_arguments", problems)
         opened = {**view, "id": f"V{len(self.slack.views) + 1:08}"}
