@@ -96,7 +96,7 @@ def coops_site(version: str = "6.17") -> CiviCRM:
                 "organization_name": "Arroyo Bakery",
                 "external_identifier": "USWC-1",
                 "Benefits.Status": "enrolled",
-                "Benefits.Plans": ["dental", "vision"],
+                "Benefits.Plans": ["dental_basic", "vision"],
                 "Benefits.Effective_Date": "2026-01-01",
             },
             {**coop, "id": 9, "organization_name": "Beacon Press", "external_identifier": "USWC-2"},

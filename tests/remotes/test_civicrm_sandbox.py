@@ -117,7 +117,7 @@ def test_a_pull_brings_every_co_op_in_scope_with_its_related_values(server: Serv
         "email_primary.email": "hi@arroyo.example",
         "address_primary.state_province_id:abbr": None,
         "Benefits.Status:name": "enrolled",
-        "Benefits.Plans": ["dental", "vision"],
+        "Benefits.Plans": ["dental_basic", "vision"],
         "Benefits.Effective_Date": "2026-01-01",
         "membership.status_id:name": "Current",
         "membership.end_date": "2026-12-31",
@@ -276,7 +276,7 @@ def test_a_record_is_found_by_its_keys_also_in_the_trash(server: Server, site: C
     assert [row.id for row in remote.find({"external_identifier": "USWC-2"})] == [BEACON]
     assert [row.id for row in remote.find({"organization_name": "Cedar <Care> & Co", "email_primary.email": None})] == [CEDAR]
     assert remote.find({"external_identifier": "USWC-9"}) == []
-    assert remote.find({"Benefits.Plans": ["vision", "dental"]})[0].values["workers"] == 2
+    assert remote.find({"Benefits.Plans": ["vision", "dental_basic"]})[0].values["workers"] == 2
     with pytest.raises(UnexpectedAnswer, match="nickname"):
         remote.find({"nickname": "Arroyo"})
 

@@ -96,7 +96,10 @@ class _Writer:
         self._check_unmoved()
         by_alias: dict[str | None, list[CellChange]] = {}
         for cell in self._change.cells:
-            by_alias.setdefault(self._spot(cell).alias, []).append(cell)
+            spot = self._spot(cell)
+            if not spot.may_write:
+                raise _refuse(f"CiviCRM takes no values for {cell.path}.")
+            by_alias.setdefault(spot.alias, []).append(cell)
         return [
             self._update(alias, by_alias[alias]) for alias in sorted(by_alias, key=lambda alias: (alias is None, alias or ""))
         ]
@@ -133,8 +136,6 @@ class _Writer:
         values: dict[str, Json] = {}
         for cell in cells:
             spot = self._spot(cell)
-            if not spot.may_write:
-                raise _refuse(f"CiviCRM takes no values for {cell.path}.")
             self._check_value(cell, spot)
             values[spot.inner] = cell.after_raw
             where += [clause for clause in clauses(spot, cell.before_raw) if _exact(spot, cell.before_raw)]
