@@ -154,6 +154,13 @@ def test_an_example_s_rows_are_keyed_by_path(mapping_of: Load) -> None:
     assert (example.verdicts, example.discrepancies) == ({"phone": "agreed"}, frozenset({"late"}))
 
 
+def test_an_example_s_base_may_be_written_in_either_side_s_words(mapping_of: Load) -> None:
+    mapping = mapping_of(
+        ('airtable: {Phone: "1"}', 'airtable: {Phone: "1"}\n    base: {standing: Active, status: off, since: 2026-01-02}')
+    )
+    assert mapping.examples[0].base == {"standing": "New", "status": "off", "since": "2026-01-02"}
+
+
 # ── crontabs ──
 
 

@@ -28,7 +28,7 @@ def load(secrets_dir: Path = NOWHERE, **changes: str) -> Settings:
 
 def problem_of(**changes: str) -> str:
     with pytest.raises(ConfigError) as caught:
-        load(**changes)
+        Settings.load({**NEEDED, **changes}, secrets_dir=NOWHERE)
     [problem] = caught.value.problems
     return str(problem)
 

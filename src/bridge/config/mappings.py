@@ -78,7 +78,7 @@ def _mapping(made: Draft, timezone: str) -> Mapping:
         file=made.tree.file,
     )
     paths = PerSide.of(lambda side: mapping.paths(side) | _asked(mapping, side))
-    examples = read_examples(made, civicrm, paths)
+    examples = read_examples(made, civicrm, fields, paths)
     return dataclasses.replace(mapping, examples=examples, scope_digest=scope_digest(mapping), digest=digest(mapping))
 
 

@@ -9,9 +9,10 @@ from bridge.config.draft import Draft
 from bridge.config.problems import expected, suggest
 from bridge.config.shape import ExampleShape, Sentence
 from bridge.config.tree import Trail
+from bridge.core import values
 from bridge.core.compare import Verdict
 from bridge.core.mapping import CivicrmSource, Example, Field, Rule, Text
-from bridge.core.record import Json, PerSide, Side
+from bridge.core.record import Json, PerSide, Side, Unreadable
 
 CODES = frozenset(str(code) for codes in (range(101, 108), range(201, 209), range(401, 406), range(501, 506)) for code in codes)
 """Discrepancy codes; 3xx are told by their rule's name."""
@@ -66,10 +67,12 @@ def _check_sentence(draft: Draft, trail: Trail, sentence: Sentence) -> None:
                 draft.add(where, expected("a field of this mapping in braces", f"{{{found}}}"), hint)
 
 
-def read_examples(draft: Draft, civicrm: CivicrmSource, paths: PerSide[frozenset[str]]) -> tuple[Example, ...]:
+def read_examples(
+    draft: Draft, civicrm: CivicrmSource, fields: Map[str, Field], paths: PerSide[frozenset[str]]
+) -> tuple[Example, ...]:
     """The examples. Their rows may use the mapping's `paths`."""
     return tuple(
-        _example(draft, ("examples", index), shape, civicrm, paths) for index, shape in enumerate(draft.shape.examples)
+        _example(draft, ("examples", index), shape, civicrm, fields, paths) for index, shape in enumerate(draft.shape.examples)
     )
 
 
@@ -78,6 +81,7 @@ def _example(
     trail: Trail,
     shape: ExampleShape,
     civicrm: CivicrmSource,
+    fields: Map[str, Field],
     paths: PerSide[frozenset[str]],
 ) -> Example:
     flat = {path: (where, value) for path, where, value in _flat(shape.civicrm, civicrm)}
@@ -86,9 +90,6 @@ def _example(
     for path in shape.airtable:
         _check_known(draft, (*trail, "airtable", path), path, paths.airtable, Side.AIRTABLE)
     names = draft.keys("fields")
-    for name in shape.base:
-        if name not in names:
-            draft.add((*trail, "base", name), expected("a field of this mapping", name), suggest(name, names), key=True)
     _check_expected(draft, (*trail, "expect"), shape, names)
     told = shape.expect.discrepancies
     return Example(
@@ -96,9 +97,24 @@ def _example(
         rows=PerSide({path: value for path, (_, value) in flat.items()}, dict(shape.airtable)),
         verdicts=dict(shape.expect.__pydantic_extra__ or {}),
         discrepancies=None if told is None else frozenset(map(str, told)),
-        base=dict(shape.base),
+        base={name: _base(draft, (*trail, "base", name), fields.get(name), raw) for name, raw in shape.base.items()},
         today=shape.today,
     )
+
+
+def _base(draft: Draft, trail: Trail, field: Field | None, raw: Json) -> Json:
+    """What both sides agreed on, in CiviCRM's words; an option may be written in either side's."""
+    names = draft.keys("fields")
+    if field is None or not field.two_sided:
+        if field is not None or trail[-1] not in names:
+            what = expected("a field of both sides", trail[-1])
+            draft.add(trail, what, suggest(trail[-1], names, kind="Fields") if field is None else "", key=True)
+        return raw
+    keys = {option: key for key, option in reversed([*field.values.items()])} | {key: key for key in field.values}
+    known = [keys.get(str(each), each) for each in raw] if isinstance(raw, list) else keys.get(str(raw), raw)
+    if isinstance(cell := values.read(field, Side.CIVICRM, known), Unreadable):
+        draft.add(trail, expected(f"a value of type `{field.type}`", raw), cell.reason)
+    return known
 
 
 def _flat(row: Map[str, Json], civicrm: CivicrmSource) -> Iterator[tuple[str, Trail, Json]]:

@@ -393,7 +393,7 @@ class CivicrmReport(Shape):
 
 
 class ReportShape(Shape):
-    """Where discrepancies are told besides the ledger."""
+    """Places where people are told; the ledger has every discrepancy anyway."""
 
     slack: SlackReport | None = None
     """A Slack channel."""
@@ -447,15 +447,15 @@ class MappingShape(Shape):
     """How records are matched: stored links first, then these in order."""
     fields: Annotated[dict[FieldName, FieldShape], Field(min_length=1)]
     """The fields, by the name that rules use."""
-    unmatched: UnmatchedShape = UnmatchedShape()
+    unmatched: UnmatchedShape = Field(default_factory=UnmatchedShape)
     """What happens to records without partner."""
     rules: dict[RuleName, RuleShape] = Field(default_factory=dict)
     """Discrepancies across the two systems, by name."""
-    guard: GuardShape = GuardShape()
-    """What a plan may do without a person's word."""
+    guard: GuardShape = Field(default_factory=GuardShape)
+    """Limits: a plan that goes beyond one is held until a person approves it."""
     schedule: ScheduleShape | None = None
     """When it runs under `bridge serve`."""
-    report: ReportShape = ReportShape()
+    report: ReportShape = Field(default_factory=ReportShape)
     """Where discrepancies are told besides the ledger."""
     examples: list[ExampleShape] = Field(default_factory=list)
     """Rows that show what the mapping does, checked by `bridge check`."""

@@ -1,0 +1,97 @@
+"""The mappings that are shipped: they load, their examples hold, and the checked-in schema is the one that the code makes."""
+
+import datetime as dt
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bridge.config import load
+from bridge.config.schema import SCHEMA_FILE, mapping_schema
+from bridge.core.examples import run_example
+from bridge.core.mapping import Example, Mapping, Mode
+from bridge.core.record import Side
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = load(ROOT / "mappings")
+EXAMPLES = [(mapping, example) for mapping in SHIPPED for example in mapping.examples]
+
+
+def test_groups_run_before_the_enrollees_that_refer_to_them() -> None:
+    assert [mapping.name for mapping in SHIPPED] == ["benefits-groups", "benefits-enrollees"]
+
+
+@pytest.mark.parametrize(("mapping", "example"), EXAMPLES, ids=[f"{mapping.name}: {each.name}" for mapping, each in EXAMPLES])
+def test_an_example_holds(mapping: Mapping, example: Example) -> None:
+    assert run_example(mapping, example, dt.date(2026, 9, 1)).failures == ()
+
+
+@pytest.mark.parametrize("mapping", SHIPPED, ids=[mapping.name for mapping in SHIPPED])
+def test_a_shipped_mapping_is_safe_and_speaks_both_languages(mapping: Mapping) -> None:
+    assert mapping.mode is Mode.OBSERVE
+    assert not any(field.clear for field in mapping.fields.values())
+    assert len(mapping.examples) >= 5
+    for rule in mapping.rules:
+        assert {*rule.say} == {*rule.do} == {"en", "es"}, rule.name
+        assert rule.owner, rule.name
+    told = {each for example in mapping.examples for each in example.discrepancies or ()}
+    assert {rule.name for rule in mapping.rules} <= told, "every rule has an example that sets it off"
+
+
+def test_what_is_about_a_person_s_health_insurance_is_sensitive() -> None:
+    enrollees = SHIPPED[1].fields
+    assert {name for name, field in enrollees.items() if field.sensitive} == {"birth_date", "member_number", "premium"}
+
+
+def test_no_sentence_names_a_sensitive_field() -> None:
+    for mapping in SHIPPED:
+        for rule in mapping.rules:
+            for text in (*rule.say.values(), *rule.do.values()):
+                for name in re.findall(r"{(\w+)}", text):
+                    assert not mapping.fields[name].sensitive, (rule.name, name)
+
+
+def test_membership_flows_only_to_airtable_and_benefits_only_to_civicrm() -> None:
+    fields = SHIPPED[0].fields
+    assert fields["membership_status"].lossy
+    assert [fields["membership_status"].may_write(side) for side in Side] == [False, True]
+    assert [fields["benefits_status"].may_write(side) for side in Side] == [True, False]
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "mappings").glob("*.yaml")), ids=lambda file: file.name)
+def test_editors_find_the_schema(file: Path) -> None:
+    assert file.read_text(encoding="utf-8").startswith(f"# yaml-language-server: $schema={SCHEMA_FILE.name}\n")
+
+
+def test_the_checked_in_schema_is_the_generated_one() -> None:
+    """Renew it with `python -m bridge.config.schema`."""
+    assert (ROOT / SCHEMA_FILE).read_text(encoding="utf-8") == mapping_schema()
+
+
+def maps(value: Any, way: str = "") -> list[tuple[str, dict[str, Any]]]:
+    """Every `properties` in the schema, by its way."""
+    if isinstance(value, list):
+        return [found for each in value for found in maps(each, way)]
+    if not isinstance(value, dict):
+        return []
+    mine = [(way, value["properties"])] if isinstance(value.get("properties"), dict) else []
+    return [*mine, *(found for key, each in value.items() for found in maps(each, f"{way}/{key}"))]
+
+
+def test_every_key_of_the_language_is_described() -> None:
+    whole = json.loads(mapping_schema())
+    found = maps(whole)
+    assert len(found) > 20
+    for way, properties in found:
+        for key, schema in properties.items():
+            named = whole["$defs"][schema["$ref"].rpartition("/")[2]] if "$ref" in schema else {}
+            assert schema.get("description") or named.get("description"), f"{way}: {key}"
+
+
+def test_the_schema_knows_every_key_as_it_is_written_and_no_null() -> None:
+    text = mapping_schema()
+    for key in ("as", "is", "in", "not", "from"):
+        assert f'"{key}": {{' in text
+    assert '"null"' not in text
