@@ -33,7 +33,7 @@ class FakeClock:
 
 @dataclass
 class FakeRemote:
-    """One side in memory: rows by id, wire values by path.
+    """One side in memory: rows by id, wire values by path. A delta pull brings the rows in `edited`.
 
     `normalise` is what the system does to a value it is given (trims, cuts). `before_write` runs before each change is
     looked at, and may edit rows (a member of staff) or raise SystemExit (the process dies). `fate` answers for a change
@@ -55,6 +55,7 @@ class FakeRemote:
     lands: bool = False
     batch_size: int = 10
     lost: frozenset[str] = frozenset()
+    edited: set[str] = field(default_factory=set)
     writes: list[tuple[str, dict[str, Json]]] = field(default_factory=list)
     calls: int = 0
     ids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(9001))
@@ -71,10 +72,10 @@ class FakeRemote:
 
     def pull(self, progress: Progress = silent, *, since: dt.datetime | None = None) -> Pulled:
         self._call()
-        rows = [self._row(each) for each in self.rows if each not in self.lost]
+        rows = [self._row(each) for each in self.rows if each not in self.lost and (since is None or each in self.edited)]
         progress(self.side.title, len(rows), len(rows))
         note = "" if self.complete else "a page did not arrive"
-        return Pulled(rows=tuple(rows), complete=self.complete, pulled_at=self.clock(), note=note)
+        return Pulled(rows=tuple(rows), complete=self.complete, pulled_at=self.clock(), whole=since is None, note=note)
 
     def read(self, ids: Collection[str]) -> Mapping[str, Found]:
         self._call()

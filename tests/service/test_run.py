@@ -318,3 +318,40 @@ def test_a_scope_that_changed_makes_nobody_absent(bench: Bench) -> None:
     bench.use(dataclasses.replace(bench.mapping, scope_digest="scope-2"))
     bench.sync()
     assert 106 not in bench.codes()
+
+
+def test_a_delta_brings_an_edit_of_either_side_and_asks_airtable_for_no_more(bench: Bench) -> None:
+    bench.use(a_mapping(a_field("name", authority=Authority.EITHER)))
+    bench.rows(
+        civicrm_rows(A1={"name": "Arroyo"}, B2={"name": "Breadfruit"}, C3={"name": "Cedar"}),
+        airtable_rows(A1={"Name": "Arroyo"}, B2={"Name": "Breadfruit"}, C3={"Name": "Cedar"}),
+    )
+    bench.sync()
+    bench.civicrm.rows["1"]["name"] = "Arroyo Bakery"
+    bench.airtable.rows["rec00000000000002"]["Name"] = "Breadfruit Farm"
+    bench.airtable.edited = {"rec00000000000002"}
+    result = bench.sync(kind=Kind.DELTA)
+    assert result.plan is not None
+    assert result.plan.population.now.airtable == 2
+    assert bench.civicrm.rows["2"]["name"] == "Breadfruit Farm"
+    assert bench.airtable.rows["rec00000000000001"]["Name"] == "Arroyo Bakery"
+    assert bench.codes() == []
+
+
+def test_a_delta_links_nobody_and_calls_nobody_absent(bench: Bench) -> None:
+    """What it did not pull may hold a second candidate."""
+    agreed(bench)
+    bench.airtable.rows["rec00000000000002"] = {"Code": "B2", "Name": "Breadfruit"}
+    bench.airtable.edited = {"rec00000000000002"}
+    bench.civicrm.rows = civicrm_rows(A1={"name": "Arroyo"}, B2={"name": "Breadfruit"})
+    bench.sync(kind=Kind.DELTA)
+    assert len(bench.store.knowledge.load(bench.mapping).links) == 1
+    bench.sync()
+    assert len(bench.store.knowledge.load(bench.mapping).links) == 2
+
+
+def test_the_first_delta_is_a_sweep(bench: Bench) -> None:
+    bench.rows(*ONE_EACH)
+    result = bench.sync(kind=Kind.DELTA)
+    assert result.plan is not None
+    assert result.plan.complete

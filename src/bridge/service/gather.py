@@ -4,6 +4,7 @@ Nothing is believed before identity and sight are proven; nothing is inferred fr
 """
 
 import dataclasses
+import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -16,11 +17,11 @@ from bridge.core.knowledge import Known
 from bridge.core.mapping import ExactMatch
 from bridge.core.mapping import Mapping as FieldMapping
 from bridge.core.planner import key_values
-from bridge.core.record import Json, Link, PerSide, Record, Row, Side, Snapshot, Unreadable
+from bridge.core.record import Base, Json, Link, PerSide, Record, Row, Side, Snapshot, Unreadable
 from bridge.core.sight import Fault, Found, Sight, Whereabouts
 from bridge.errors import ConfigError
 from bridge.ports import Clock, Knowledge, Lease, Pulled, Remote
-from bridge.service.order import Means, Order
+from bridge.service.order import Kind, Means, Order
 
 T = TypeVar("T")
 
@@ -100,16 +101,17 @@ def gather(
 ) -> Gathered:
     """Pull, normalise and match. Merges are followed where the run holds a `lease`; without one nothing is stored."""
     known = means.store.knowledge.load(mapping)
-    pulled = _focus(order.record, remotes, mapping, known, read, means.clock) if order.record else _sweep(remotes, means)
+    pulled = _pull(order, mapping, remotes, known, read, means)
     snapshots = PerSide.of(lambda side: read.snapshot(side, pulled[side]))
-    matched = _match(mapping, snapshots, known)
+    sure = order.record is not None or all(snapshot.complete and snapshot.whole for _, snapshot in snapshots)
+    matched = _match(mapping, snapshots, known, sure=sure)
     missing = _whereabouts(remotes, matched)
     moved = _moved(known, missing)
     if moved and lease is not None:
         for old, new in moved:
             means.store.knowledge.move_link(mapping.name, old, new, lease)
         known = means.store.knowledge.load(mapping)
-        matched = _match(mapping, snapshots, known)
+        matched = _match(mapping, snapshots, known, sure=sure)
         missing = {key: found for key, found in missing.items() if key[0] in known.links}
     snapshots = PerSide.of(lambda side: _corrected(snapshots[side], missing))
     return Gathered(
@@ -122,14 +124,56 @@ def gather(
     )
 
 
-def _sweep(remotes: PerSide[Remote], means: Means) -> PerSide[Pulled]:
-    return both(lambda side: remotes[side].pull(means.progress))
+def _pull(
+    order: Order, mapping: FieldMapping, remotes: PerSide[Remote], known: Known, read: Reader, means: Means
+) -> PerSide[Pulled]:
+    if order.record is not None:
+        return _focus(order.record, remotes, mapping, known, read, means.clock)
+    since = means.store.knowledge.watermark(mapping.name, Side.AIRTABLE) if order.kind is Kind.DELTA else None
+    if since is None:
+        return both(lambda side: remotes[side].pull(means.progress))
+    return _delta(since, mapping, remotes, known, read, means)
 
 
-def _match(mapping: FieldMapping, snapshots: PerSide[Snapshot], known: Known) -> matching.Matching:
-    """Who is who. What an incomplete pull left out may hold a second candidate, so only stored links are believed then."""
+def _delta(
+    since: dt.datetime, mapping: FieldMapping, remotes: PerSide[Remote], known: Known, read: Reader, means: Means
+) -> PerSide[Pulled]:
+    """What Airtable says changed, and the Airtable partners of what moved in CiviCRM.
+
+    CiviCRM has no quota, and neither its memberships nor a trashed contact move any date: it is pulled whole, and what moved is
+    what differs from the base. Nothing is inferred from absence.
+    """
+    pulled = both(lambda side: remotes[side].pull(means.progress, since=since if side is Side.AIRTABLE else None))
+    here = {row.id for row in pulled.airtable.rows}
+    partner = {link.civicrm: link for link in known.links}
+    moved = [
+        link.airtable
+        for row in pulled.civicrm.rows
+        if (link := partner.get(row.id)) is not None
+        and link.airtable not in here
+        and _moved_from_base(mapping, read.record(Side.CIVICRM, row), known.bases.get(link, {}))
+    ]
+    found = remotes.airtable.read(moved) if moved else {}
+    rows = [each.row for each in found.values() if each.row is not None and each.whereabouts is Whereabouts.IN_SCOPE]
+    return PerSide(
+        dataclasses.replace(pulled.civicrm, whole=False),
+        dataclasses.replace(pulled.airtable, whole=False, rows=(*pulled.airtable.rows, *rows)),
+    )
+
+
+def _moved_from_base(mapping: FieldMapping, record: Record, bases: Mapping[str, Base]) -> bool:
+    fields = (each for each in mapping.fields.values() if each.two_sided)
+    return any(
+        each.name not in bases
+        or not values.same_base(bases[each.name], values.comparable(each, record.side, record.cells[each.name]))
+        for each in fields
+    )
+
+
+def _match(mapping: FieldMapping, snapshots: PerSide[Snapshot], known: Known, *, sure: bool) -> matching.Matching:
+    """Who is who. What a pull left out may hold a second candidate, so only stored links are believed unless `sure`."""
     matched = matching.match(mapping, snapshots, known.links, known.apart)
-    if all(snapshot.complete for _, snapshot in snapshots):
+    if sure:
         return matched
     linked = tuple(pair for pair in matched.pairs if pair.link in known.links)
     return dataclasses.replace(matched, pairs=linked, suggestions=())

@@ -15,7 +15,7 @@ from bridge.core.document import document
 from bridge.core.mapping import Mapping, Mode
 from bridge.core.plan import Discrepancy, Plan, Written
 from bridge.core.planner import Facts, make_plan
-from bridge.core.record import PerSide
+from bridge.core.record import PerSide, Side
 from bridge.core.sight import Sight
 from bridge.errors import AuthRejected, BridgeError, Unavailable, UnexpectedAnswer
 from bridge.ports import Lease, PlanState, Remote, RunState
@@ -53,7 +53,7 @@ def run(order: Order, mapping: Mapping, means: Means) -> Result:
                     store.knowledge.store(mapping, plan, lease)
                     if mode is Mode.CORRECT and not plan.held:
                         applied = _carry_out(plan, mapping, remotes, read, number, means, lease, order.by)
-                    _remember(mapping, plan, gathered, lease, means)
+                    _remember(order, mapping, plan, gathered, lease, means)
         except (AuthRejected, Unavailable, UnexpectedAnswer) as error:
             return _failed(order, mapping, number, means, error)
         return _finish(order, mapping, number, means, plan, gathered, applied, doubts, held=held)
@@ -133,8 +133,14 @@ def _carry_out(
     return applied
 
 
-def _remember(mapping: Mapping, plan: Plan, gathered: Gathered, lease: Lease, means: Means) -> None:
-    """After a whole, complete look: what is absent, how many there were; a held plan leaves yesterday's measure standing."""
+def _remember(order: Order, mapping: Mapping, plan: Plan, gathered: Gathered, lease: Lease, means: Means) -> None:
+    """After a complete look: up to when, what is absent, how many there were.
+
+    A held plan leaves yesterday's measure standing.
+    """
+    airtable = gathered.snapshots.airtable
+    if airtable.complete and order.record is None and not plan.held:
+        means.store.knowledge.set_watermark(mapping.name, Side.AIRTABLE, airtable.pulled_at, lease)
     if not plan.complete:
         return
     means.store.knowledge.set_absent(mapping.name, {link for link, _ in gathered.missing}, lease)
