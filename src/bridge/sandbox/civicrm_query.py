@@ -6,7 +6,7 @@ A path that leads nowhere is dropped from `select` and refused in `where` and `o
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from bridge.sandbox.civicrm_paths import Column, Env, Paths
@@ -17,6 +17,7 @@ from bridge.sandbox.civicrm_values import Refused
 from bridge.sandbox.civicrm_where import ORDERINGS, Fatal, comparable_of, test_of
 
 PHP_INT_LIMIT = 2**63
+BROAD_INDEX = "contact_type"  # finds so many rows that a lower bound for the id serves better
 SCRAMBLE = 2654435761  # without orderBy, contacts come in an order of the database's own
 _EXPRESSION = re.compile(r"(?:(\w+)\((.*)\)|([\w.:]+))(?: AS (\w+))?$", re.IGNORECASE)
 _AGGREGATES: dict[str, Callable[[list[Any]], Any]] = {
@@ -107,18 +108,16 @@ class Query:
                 yield [name, "=", False]
 
     def _candidates(self, entity: str, where: list[Any]) -> Iterable[int]:
-        table = self.site.rows[entity]
-        for name, word, *rest in (clause for clause in where if isinstance(clause, list) and len(clause) >= 2):  # noqa: PLR2004
-            if word not in ("=", "IN") or not rest or len(rest) > 1:
+        """Ids, ascending, among which every row that can match is found: by an index where a clause allows it."""
+        table, fields = self.site.rows[entity], self.site.schema.fields(entity)
+        pinned, lowest = dict(_pinned(where)), _lowest_id(where)
+        for name in ("id", *table.indexed):
+            if name not in pinned or name not in fields or (name == BROAD_INDEX and lowest):
                 continue
-            values = rest[0] if isinstance(rest[0], list) else [rest[0]]
-            if name == "id" and all(type(value) is int for value in values):
-                return sorted(set(values))
-            if table.is_indexed(name) and name != "contact_type":
-                integers = self.site.schema.fields(entity)[name].data_type == "Integer"
-                if not integers or all(type(value) is int for value in values):
-                    return sorted({row_id for value in values for row_id in table.ids_where(name, value)})
-        return table.ids_from(_lowest_id(where))
+            values, kind = pinned[name], int if fields[name].data_type == "Integer" else str
+            if all(type(value) is kind for value in values):
+                return sorted(set(values if name == "id" else chain(*(table.ids_where(name, value) for value in values))))
+        return table.ids_from(lowest)
 
     # -- conditions
 
@@ -189,7 +188,7 @@ class Query:
         for left, word, right, *_ in (clause for clause in conditions if len(clause) > 2):  # noqa: PLR2004
             for mine, other in ((left, right), (right, left)):
                 column = str(mine).removeprefix(f"{alias}.")
-                if word == "=" and column != mine and table.is_indexed(column):
+                if word == "=" and column != mine and column in table.indexed:
                     read = self.paths.column_or_refuse(other).read
                     return lambda env: table.rows_where(column, read(env))
         return lambda _: list(table.rows.values())
@@ -213,12 +212,10 @@ class Query:
         if not head:
             return [found.name for found in fields.values() if found.kind == "Field"]
         prefix = head.removesuffix(".")
-        if prefix in self.paths.joins:
-            joined = self.user.visible_fields(self.site, self.paths.joins[prefix])
-            return [f"{prefix}.{found.name}" for found in joined.values() if found.kind == "Field"]
-        if prefix in fields and fields[prefix].points_to:
-            joined = self.user.visible_fields(self.site, fields[prefix].points_to)
-            return [f"{prefix}.{found.name}" for found in joined.values() if found.kind == "Field"]
+        joined = self.paths.joins.get(prefix) or (prefix in fields and fields[prefix].points_to)
+        if joined:
+            inner = self.user.visible_fields(self.site, joined)
+            return [f"{prefix}.{found.name}" for found in inner.values() if found.kind == "Field"]
         custom = [found.name for found in fields.values() if found.is_custom]
         return custom if prefix == "custom" else [field for field in custom if field.startswith(f"{prefix}.")]
 
@@ -317,6 +314,16 @@ def _named_in(clauses: list[Any]) -> Iterator[str]:
                 yield from _named_in(clause[1])
             else:
                 yield str(clause[0])
+
+
+def _pinned(where: list[Any]) -> Iterator[tuple[str, list[Any]]]:
+    """The columns that conditions hold to one value or a few, with those values."""
+    for clause in where:
+        match clause:
+            case [str(name), "=", value]:
+                yield name, [value]
+            case [str(name), "IN", [*values]]:
+                yield name, values
 
 
 def _lowest_id(where: list[Any]) -> int:

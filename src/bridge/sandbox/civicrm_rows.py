@@ -62,9 +62,10 @@ class Table:
         """The rows whose indexed column equals a value."""
         return [self.rows[row_id] for row_id in self.ids_where(column, value)]
 
-    def is_indexed(self, column: str) -> bool:
-        """Whether `ids_where` knows the column."""
-        return column in self._indexes
+    @property
+    def indexed(self) -> Iterable[str]:
+        """The columns that `ids_where` knows."""
+        return self._indexes
 
     def ids_from(self, lowest: int) -> Iterator[int]:
         """The ids not below `lowest`, ascending."""

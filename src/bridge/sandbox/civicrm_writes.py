@@ -150,7 +150,7 @@ class Writer:
             raise Refused(f"Expected one {self.entity} but found 0")
         if row is not None and entity == "Contact" and not self.user.can("edit all contacts"):
             raise Refused(f"ACL check failed for {entity} update", UNAUTHORIZED)
-        values, locations = self._kept_values(sent), self._locations(sent)
+        values, locations = self.kept_values(sent), self._locations(sent)
         if row is None and self.entity in CONTACT_TYPES:
             values["contact_type"] = self.entity
         self._refuse_dangling(entity, values)
@@ -161,13 +161,14 @@ class Writer:
                 return self._write_membership(row, values, sent)
             case "Relationship":
                 return self._write_relationship(row, values)
-        if entity in LOCATIONS.values():
-            kept = contacts.put_location(self.site, entity, row, values)
-            changed = values | {name: kept[name] for name in ("is_primary", "country_id") if kept.get(name)}
-            extra = {"location_type_id": kept.get("location_type_id")} if row is None else {}
-            on_hold = {"on_hold": 0} if entity == "Email" and row is None else {}
-            return {"id": kept["id"], "contact_id": kept.get("contact_id"), **extra, **on_hold, **changed, **ANSWER_TAIL}
-        return self._write_plain(entity, row, values)
+        write = self._write_location if entity in LOCATIONS.values() else self._write_plain
+        return write(entity, row, values)
+
+    def _write_location(self, entity: str, row: Row | None, values: Row) -> Row:
+        new = {"location_type_id": 1, **({"on_hold": 0} if entity == "Email" else {})} if row is None else {}
+        kept = contacts.put_location(self.site, entity, row, values)
+        followed = {name: kept[name] for name in ("is_primary", "country_id") if kept.get(name)}
+        return {"id": kept["id"], "contact_id": kept.get("contact_id"), **new, **values, **followed, **ANSWER_TAIL}
 
     def _write_plain(self, entity: str, row: Row | None, values: Row) -> Row:
         new = row is None
@@ -250,7 +251,8 @@ class Writer:
             return [raw[item] for item in value if item in raw]
         return raw.get(value) if isinstance(value, str | int | bool) else None
 
-    def _kept_values(self, sent: Row) -> Row:
+    def kept_values(self, sent: Row) -> Row:
+        """What is sent as the columns keep it; what the user cannot see is left out."""
         return {field.name: self.site.kept(field, value) for field, value in self._raw_values(sent)}
 
     def _locations(self, sent: Row) -> dict[str, Row]:
@@ -262,7 +264,7 @@ class Writer:
                 if column and name.partition("_")[0] in LOCATIONS and name.partition("_")[2] in ("primary", "billing"):
                     found.setdefault(name, {})[column] = value
         return {
-            name: Writer(self.site, self.user, LOCATIONS[name.partition("_")[0]])._kept_values(values)  # noqa: SLF001 - its own kind
+            name: Writer(self.site, self.user, LOCATIONS[name.partition("_")[0]]).kept_values(values)
             for name, values in found.items()
         }
 
