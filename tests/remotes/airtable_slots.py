@@ -59,6 +59,9 @@ class VirtualClock:
     def __call__(self) -> dt.datetime:
         return self.now
 
+    def seconds(self) -> float:
+        return self.now.timestamp()
+
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.now += dt.timedelta(seconds=seconds)

@@ -43,7 +43,7 @@ def calls() -> MemoryCalls:
 
 @pytest.fixture
 def api(clock: VirtualClock, calls: MemoryCalls) -> Iterator[Api]:
-    with Api(TOKEN, slots=MemorySlots(), calls=calls, clock=clock, sleep=clock.sleep) as made:
+    with Api(TOKEN, slots=MemorySlots(), calls=calls, clock=clock, now=clock.seconds, sleep=clock.sleep) as made:
         yield made
 
 

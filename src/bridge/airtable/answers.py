@@ -37,7 +37,7 @@ _REASONS = {
     "INVALID_REQUEST_UNKNOWN": "the request is not valid",
     "INVALID_REQUEST_MISSING_FIELDS": "the request lacks a part",
 }
-_FIELD = re.compile(r'Field "([^"]{1,200})" can ?not accept')
+_FIELD = re.compile(r'Field "?([^"]{1,200}?)"? can ?not accept')
 _RECORD = re.compile(r"\brec[0-9A-Za-z]{14,}\b")
 _COLUMN = re.compile(r"\bfld[0-9A-Za-z]{14,}\b")
 

@@ -38,6 +38,7 @@ class Api(pyairtable.Api):
     """Airtable, paced, counted and blocked by base id. Safe to share between threads.
 
     It keeps the identity and the schemas it has read, which all remotes of a base share, until told to `forget` them.
+    `clock` says which month it is; the pace goes by `now`, the machine's own epoch seconds, because Airtable's limit does.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Api(pyairtable.Api):
         calls: Calls,
         clock: Clock,
         url: str = "https://api.airtable.com",
+        now: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         super().__init__(token, retry_strategy=None, endpoint_url=url)
@@ -55,7 +57,7 @@ class Api(pyairtable.Api):
         self._http = httpx.Client(headers={"Authorization": f"Bearer {token}"}, timeout=TIMEOUTS, trust_env=False)
         self._calls = calls
         self._clock = clock
-        self._pace = Pace(slots, clock=lambda: clock().timestamp(), sleep=sleep)
+        self._pace = Pace(slots, clock=now, sleep=sleep)
         self._kept: dict[str, Any] = {}
         self._keeping = threading.Lock()
 

@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 from pyairtable.formulas import Formula
 
 from bridge.airtable import formula
-from bridge.airtable.answers import lost
+from bridge.airtable.answers import Refused, lost
 from bridge.airtable.api import Api
 from bridge.airtable.scan import PAGE_SIZE, Scan, is_record, scan
 from bridge.airtable.schema import Column, Place, Table
 from bridge.core.record import Json, Row
-from bridge.errors import Unavailable
+from bridge.errors import Unavailable, UnexpectedAnswer
 
 T = TypeVar("T")
 
@@ -36,15 +36,25 @@ class Door:
         self._base = base
         self._url = str(api.build_url(base, table.id))
         self._columns = {path: column for path, place in places.items() if (column := place.usable) is not None}
+        self._edited = table.last_modified
+        self._read = [(path, column.id, places[path]) for path, column in self._columns.items()]
 
     def scan(self, asked: Sequence[Formula], tell: Callable[[int], None] = _nobody, *, ids_only: bool = False) -> Scan:
-        """All records that meet every formula, with the mapped columns, or with hardly any if only their ids are wanted."""
+        """All records that meet every formula, with the mapped columns, or with hardly any if only their ids are wanted.
+
+        Raises UnexpectedAnswer where the table is not what the schema said.
+        """
         # Named columns, because an empty list of fields means all; and no view, because people change what a view shows.
         fields = [self.table.columns[0].id] if ids_only else self._wanted()
         ask: dict[str, Any] = {"fields": fields}
         if text := formula.both(asked):
             ask["filterByFormula"] = text
-        return scan(lambda body: self._api.list_page(self._base, self.table.id, body), ask, tell)
+        try:
+            return scan(lambda body: self._api.list_page(self._base, self.table.id, body), ask, tell)
+        except Refused as error:
+            raise UnexpectedAnswer(
+                error.message, next_step="The next run reads the schema again, and says what changed."
+            ) from error
 
     def rows(self, asked: Sequence[Formula]) -> dict[str, Row]:
         """Every row that meets every formula, by id. Unavailable if they did not all come."""
@@ -88,13 +98,14 @@ class Door:
         """A record of Airtable as a row, with its options in the mapping's words."""
         cells = data.get("fields", {})
         values = {
-            path: self.places[path].read(cells[column.id]) for path, column in self._columns.items() if column.id in cells
+            path: place.read(cells[column]) if place.renamed else cells[column]
+            for path, column, place in self._read
+            if column in cells
         }
-        edited = self.table.last_modified
-        return Row(id=data["id"], values=values, modified_at=_moment(cells.get(edited.id)) if edited else None)
+        return Row(id=data["id"], values=values, modified_at=_moment(cells.get(self._edited.id)) if self._edited else None)
 
     def _wanted(self) -> list[str]:
-        columns: Iterable[Column | None] = (*self._columns.values(), self.table.last_modified)
+        columns: Iterable[Column | None] = (*self._columns.values(), self._edited)
         return sorted({each.id for each in columns if each is not None}) or [self.table.columns[0].id]
 
     def _cells(self, values: Mapping[str, Json]) -> dict[str, Json]:

@@ -87,7 +87,7 @@ class Place:
 
     def read(self, value: Json) -> Json:
         """A cell with its options in the mapping's words."""
-        return _reworded(value, self.renamed) if self.renamed else value
+        return _reworded(value, self.renamed)
 
     def write(self, value: Json) -> Json:
         """A cell with its options in today's words."""

@@ -122,7 +122,7 @@ class _Batch:
             half = len(changes) // 2
             self._send(send, changes[:half])
             self._send(send, changes[half:])
-        elif error.code == NO_SUCH_ROW and error.record in ("", changes[0].id):
+        elif error.code == NO_SUCH_ROW and changes[0].action is Action.UPDATE and error.record in ("", changes[0].id):
             self._end_all(changes, Outcome(written=Written.STALE, reason="The record is not in the table any more."))
         else:
             self._end_all(changes, Outcome(written=Written.REFUSED, reason=error.reason))
