@@ -62,6 +62,7 @@ TABLES: Final[Mapping[str, tuple[Column, ...]]] = {
         Column("Phone", "phoneNumber"),
         Column("Birth date", "date"),
         Column("Group", "multipleRecordLinks", {"linkedTableId": "Groups"}, inverse="Enrollees"),
+        Column("Group status", "multipleLookupValues", {"recordLinkFieldId": "Group", "fieldIdInLinkedTable": "Status"}),
         Column("Coverage status", "singleSelect", _select(*COVERAGE.values(), UNMAPPED_COVERAGE)),
         Column("Plan", "singleSelect", _select(*PLANS.values())),
         Column("Start date", "date"),

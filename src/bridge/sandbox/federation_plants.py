@@ -179,6 +179,7 @@ def _inherited(draft: Draft, coop: Coop) -> None:
 
 
 def _never_enrolled(_draft: Draft, coop: Coop) -> None:
+    """For co-ops that will not be linked: nobody's coverage hangs on them."""
     coop.status = "prospect"
 
 
@@ -250,10 +251,10 @@ _EMAIL, _PHONE, _STATUS, _NAME = (frozenset({each}) for each in ("Contact email"
 
 GROUP_KINDS: Sequence[Kind[Coop]] = (
     Kind("only_in_civicrm", WHOLE, 0.02, _never_enrolled, _only_in_civicrm, least=2),
-    Kind("keys_disagree", WHOLE, 0.003, copy=_keys_disagree),
+    Kind("keys_disagree", WHOLE, 0.003, _never_enrolled, _keys_disagree),
     Kind("missing_key", WHOLE, 0.03, copy=_set(Civi_ID=None)),
-    Kind("similar_name", WHOLE, 0.02, copy=_similar_name),
-    Kind("duplicate_in_airtable", WHOLE, 0.008, copy=_duplicate_in_airtable),
+    Kind("similar_name", WHOLE, 0.02, _never_enrolled, _similar_name),
+    Kind("duplicate_in_airtable", WHOLE, 0.008, _never_enrolled, _duplicate_in_airtable),
     Kind("duplicate_in_civicrm", WHOLE, 0.008, _never_enrolled, _duplicate_in_civicrm),
     Kind("trashed", WHOLE, 0.008, _never_enrolled, _trashed),
     Kind("merged", WHOLE, 0.008, copy=_merged),

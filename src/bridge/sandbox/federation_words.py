@@ -20,8 +20,8 @@ STEMS: Final = _listed(
     "Silver Maple,Luciérnaga,High Tide,Corazón,Sagebrush,Ñandú,Full Circle,Peñasco,Good Work,Mariposa,Piñón,Aurora"
 )
 TRADES: Final = _listed(
-    "Bakery,Home Care,Cleaning,Landscaping,Printing,Catering,Builders,Bike Works,Child Care,Translation,Coffee Roasters,"
-    "Solar,Farm,Grocery,Taxi,Design,Software,Sewing,Brewery,Carpentry,Panadería,Limpieza,Jardinería,Cocina,Construcción,"
+    "Bakery,Home Care,Cleaning,Landscaping,Printing,Catering,Builders,Bike Works,Child Care,Translation,Coffee & Tea,"
+    "Solar,Farm,Grocery,Taxi,Paint & Paper,Software,Sewing,Brewery,Carpentry,Panadería,Limpieza,Jardinería,Cocina,Construcción,"
     "Cuidado en Casa,Textiles,Imprenta"
 )
 SUFFIXES: Final = ("", " Cooperative", " Co-op", " Worker Cooperative", ", LLC", " Cooperative, Inc.", " Coop", " SC")
