@@ -24,7 +24,7 @@ from bridge.core.ledger import Entry, State
 from bridge.core.mapping import Mapping as FieldMapping
 from bridge.core.mapping import Severity, Text
 from bridge.core.plan import Discrepancy
-from bridge.core.record import Side
+from bridge.core.record import Json, Side
 from bridge.core.report import Digest, PlanState, Standing, rule_of
 from bridge.locales import wording
 from bridge.locales.wording import Wording
@@ -109,6 +109,20 @@ class Language:
     def plan_state(self, state: PlanState) -> str:
         """What became of a plan, in a few words."""
         return self.say(wording.PLAN_STATES[state])
+
+    def cell(self, raw: Json) -> str:
+        """A cell as a side sends it, on one line; blank and yes and no in words."""
+        if raw is None or raw in ("", []):
+            return self.say("(blank)")
+        if isinstance(raw, bool):
+            return self.say("yes") if raw else self.say("no")
+        if isinstance(raw, list):
+            return ", ".join(map(self.cell, raw))
+        return plain(str(raw))
+
+    def why(self, why: str, side: Side) -> str:
+        """Why a plan writes a cell on `side`; an unknown word as it stands."""
+        return self.say(wording.WHY[why], source=side.other.title, target=side.title) if why in wording.WHY else plain(why)
 
     def reason(self, reason: str | None) -> str:
         """An accepted entry's reason in words; an unknown one as it stands."""

@@ -159,7 +159,7 @@ def test_a_held_plan_brings_its_reasons_and_the_word_that_approves_it() -> None:
     summary, *_ = compose(told([], plans=(HELD,)), EN, key="k")
     assert "1 plan waits for a person." in str(summary.payload["text"])
     assert "60 of 200 records would change." in said([summary])
-    assert f"`bridge sync groups --approve {'ab' * 32}`" in said([summary])
+    assert f"`bridge sync groups --approve {'ab' * 6}`" in said([summary])
 
 
 def test_a_storm_is_one_message_with_its_causes_and_no_thread() -> None:

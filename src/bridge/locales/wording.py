@@ -205,3 +205,39 @@ DETAILS = {
     "unreadable": N_("it cannot be read"),
 }
 """Words of the engine that stand in a discrepancy's details, as people say them."""
+
+WHY = {
+    "create": N_("new"),
+    "changed": N_("changed in {source}"),
+    "first_contact": N_("first seen, taken from {source}"),
+    "conflict": N_("both changed; {source} decides"),
+    "reverted": N_("edited in {target}, which does not own it; put back"),
+    "clear": N_("cleared in {source}"),
+    "undo": N_("taken back"),
+}
+"""Why a plan writes a cell."""
+
+COLUMNS = {
+    "id": N_("No."),
+    "title": N_("Kind"),
+    "severity": N_("Severity"),
+    "state": N_("State"),
+    "name": N_("Name"),
+    "text": N_("What is the matter"),
+    "do": N_("What to do"),
+    "field": N_("Field"),
+    "opened_at": N_("Since"),
+    "days": N_("Days"),
+    "runs": N_("Runs"),
+    "assignee": N_("In the hands of"),
+    "snoozed_until": N_("Snoozed until"),
+    "mapping": N_("Mapping"),
+    "code": N_("Code"),
+    "rule": N_("Rule"),
+    "civicrm_id": N_("CiviCRM id"),
+    "airtable_id": N_("Airtable id"),
+    "civicrm_address": N_("In CiviCRM"),
+    "airtable_address": N_("In Airtable"),
+    "fingerprint": N_("Fingerprint"),
+}
+"""The columns of the CSV file, in their order."""

@@ -160,7 +160,7 @@ class _Draft:
             return line
         why = escape(" ".join(plan.reasons), 400)
         approve = escape(say.say("To approve it:"))
-        command = escape(f"bridge sync {plan.mapping} --approve {plan.digest}", 200)
+        command = escape(f"bridge sync {plan.mapping} --approve {plan.digest[:12]}", 200)
         return f"{line} {why}\n   {approve} `{command}`"
 
     def _storm(self, storm: Storm) -> str:

@@ -1,0 +1,117 @@
+"""Pages that stand alone: the report and a plan as one HTML file each, without script and without anything fetched.
+
+Names and cells are escaped by the templates, stripped of marks that turn the writing direction, and held in `<bdi>`.
+"""
+
+import base64
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from urllib.parse import urlsplit
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from bridge.core import document
+from bridge.core.mapping import Mapping as FieldMapping
+from bridge.core.plan import Change, Plan
+from bridge.core.record import Side
+from bridge.core.report import Digest, Group, Item, Standing
+from bridge.language import Language, plain
+
+
+@dataclass(frozen=True, slots=True)
+class Age:
+    """A column of the overview: what has been open for at least `least` and less than `below` days (None: any longer)."""
+
+    title: str
+    least: int
+    below: int | None
+
+    def count(self, group: Group) -> int:
+        """How many of the group are of this age."""
+        return sum(self.least <= item.days and (self.below is None or item.days < self.below) for item in group.items)
+
+
+def report_page(digest: Digest, language: Language) -> str:
+    """The digest as one HTML page: where the two systems stand, and every discrepancy with what to do about it."""
+    titles = {name: language.text(mapping.title) or name for name, mapping in digest.mappings.items()}
+
+    def since(item: Item) -> str:
+        runs = language.plural("seen in {number} run", "seen in {number} runs", item.entry.runs)
+        day = language.say("since {day}", day=item.entry.opened_at.date())
+        return f"{day} ({language.age(item.days)}, {runs})"
+
+    return _render(
+        "report.html",
+        language,
+        digest=digest,
+        heading=next(iter(titles.values())) if len(titles) == 1 else "CiviCRM / Airtable",
+        headline=language.headline(digest),
+        ages=_ages(language),
+        standings=Standing,
+        several=len(titles) > 1,
+        title_of=lambda name: titles.get(name, name),
+        tally=lambda group: language.tally(Counter(item.standing for item in group.items)),
+        since=since,
+    )
+
+
+def plan_page(plan: Plan, language: Language, mapping: FieldMapping | None = None) -> str:
+    """The plan as one HTML page: per record its name, per cell before, after and why. Sensitive cells are not shown."""
+    sides: list[tuple[Side, list[Change]]] = [(side, [each for each in plan.changes if each.side is side]) for side in Side]
+    return _render(
+        "plan.html",
+        language,
+        plan=plan,
+        digest=document.digest(plan),
+        mapping=mapping,
+        title=(language.text(mapping.title) if mapping else "") or plan.mapping,
+        sides=sides,
+        cells=sum(len(each.cells) for each in plan.changes),
+        since=None,
+    )
+
+
+@cache
+def environment() -> Environment:
+    """The templates, escaping everything; a name nobody gave is an error."""
+    made = Environment(loader=PackageLoader("bridge.web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    made.globals |= {"plain": plain, "addresses": addresses}
+    return made
+
+
+def addresses(item: Item) -> list[tuple[Side, str]]:
+    """The sides whose record a browser may open, each with its address."""
+    return [(side, address) for side, address in item.addresses if address and urlsplit(address).scheme in ("http", "https")]
+
+
+@cache
+def style() -> Markup:
+    """The style sheet, to stand inside a page."""
+    return Markup(resources.files("bridge.web").joinpath("templates", "style.css").read_text())  # noqa: S704  # our own file
+
+
+@cache
+def policy() -> str:
+    """The Content-Security-Policy of a page that stands alone: its own style sheet, by hash, and nothing else."""
+    digest = base64.b64encode(hashlib.sha256(style().encode()).digest()).decode()
+    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+
+
+def _ages(language: Language) -> tuple[Age, ...]:
+    return (
+        Age(language.say("under 7 days"), 0, 7),
+        Age(language.say("7 to 29 days"), 7, 30),
+        Age(language.say("30 days and more"), 30, None),
+    )
+
+
+def _render(template: str, language: Language, **values: object) -> str:
+    return (
+        environment()
+        .get_template(template)
+        .render(language=language, say=language.say, style=style(), policy=policy(), **values)
+    )
