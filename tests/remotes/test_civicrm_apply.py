@@ -9,8 +9,10 @@ import pytest
 from bridge import retry
 from bridge.civicrm.changes import same
 from bridge.civicrm.remote import CivicrmRemote
+from bridge.core.mapping import CivicrmSource, ExactMatch, FieldType, Key
 from bridge.core.plan import Change, Written
-from bridge.core.record import Json, Row
+from bridge.core.record import Json, PerSide, Row
+from bridge.core.sight import Whereabouts
 from bridge.ports import Outcome
 from bridge.sandbox.civicrm import CiviCRM
 from bridge.sandbox.faults import Fault, FaultKind
@@ -312,6 +314,30 @@ def test_another_membership_picked_meanwhile_is_not_written_in_place_of_the_plan
     site.load("Membership", [{**later, "id": 9, "join_date": "2020-01-01", "end_date": "2027-12-31", "is_override": False}])
     assert apply_one(remote, change).written is Written.STALE
     assert site.row("Membership", 9)["source"] == "paper"
+
+
+def test_memberships_can_be_the_records_themselves(server: Server, site: CiviCRM) -> None:
+    paths = {"ends": ("end_date", FieldType.DATE), "source": ("source", FieldType.TEXT)}
+    key = Key(at=PerSide("source", "Source"), type=FieldType.IDENTIFIER)
+    mapping = coops_mapping(CivicrmSource(entity="Membership"), paths, match=(ExactMatch(keys=(key,)),))
+    remote = remote_to(server, mapping)
+    site.staff_update("Membership", 1, {"status_id:name": "Grace"})
+    rows = {row.id: row for row in remote.pull().rows}
+    assert rows.keys() == {"1", "2", "3"}
+    done, refused = remote.apply([update(rows["1"], source=("source", "web")), update(rows["2"], source=("source", "web"))])
+    assert done.written is Written.DONE
+    assert site.row("Membership", 1)["status_id"] == 3
+    assert (refused.written, refused.code) == (Written.REFUSED, 404)
+    assert remote.read(["99"])["99"].whereabouts is Whereabouts.PURGED
+
+
+def test_a_change_of_which_a_part_landed_says_so(remote: CivicrmRemote) -> None:
+    row = row_of(remote, BEACON)
+    outcome = apply_one(remote, update(row, key=("external_identifier", "USWC-1"), note=("membership.source", "web")))
+    assert outcome.written is Written.REFUSED
+    assert "Other cells of the change were written" in outcome.reason
+    assert outcome.row is not None
+    assert outcome.row.values["membership.source"] == "web"
 
 
 # ── answers that do not come ──

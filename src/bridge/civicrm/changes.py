@@ -304,11 +304,13 @@ def _read_back(client: CivicrmClient, view: View, ids: Sequence[int]) -> dict[in
 
 def _outcome(parts: _Parts, row: Row | None) -> Outcome:
     """How one change ended, by what CiviCRM said to each of its calls and what is there now."""
+    landed = any(isinstance(part, Answer) and part.values for part in parts)
+    partly = " Other cells of the change were written." if landed else ""
     refusal = next((part for part in parts if isinstance(part, BridgeError)), None)
     if refusal is not None:
-        return Outcome(written=Written.REFUSED, row=row, reason=refusal.message)
+        return Outcome(written=Written.REFUSED, row=row, reason=refusal.message + partly)
     if any(isinstance(part, Answer) and not part.values for part in parts):
-        return Outcome(written=Written.STALE, row=row, reason="The record moved between the check and the write.")
+        return Outcome(written=Written.STALE, row=row, reason=f"The record moved between the check and the write.{partly}")
     if row is None:
         return Outcome(written=Written.IN_DOUBT, reason="CiviCRM took the write and the record could not be read back.")
     return Outcome(written=Written.DONE, row=row)

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from bridge.civicrm.client import Call, CivicrmClient
+from bridge.civicrm.pages import left_out
 from bridge.civicrm.schema import CONTACTS, Schema, Spot, sights
 from bridge.civicrm.view import View, offset_of
 from bridge.civicrm.wire import Answer
@@ -39,9 +40,7 @@ def look(client: CivicrmClient, schema: Schema, mapping: Mapping, now: dt.dateti
     )
     samples = _samples(client, view)
     _check_access(client, mapping, samples[None])
-    unread = {
-        (alias, name) for alias, names in _asked(view) for row in samples[alias].values for name in names if name not in row
-    }
+    unread = {(alias, name) for alias, names in _asked(view) for row in samples[alias].values for name in left_out(row, names)}
     spots = {path: spot for path, spot in view.spots.items() if (spot.alias, spot.inner) not in unread}
     fields = sights(spots, schema.options(spots.values()), writable="update" in actions)
     return dataclasses.replace(view, spots=spots, fields=fields)
