@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +21,7 @@ from bridge.sandbox.airtable_api import AirtableApi
 from bridge.sandbox.faults import Fault as Mishap
 from bridge.sandbox.faults import FaultKind
 from bridge.sandbox.http import Server
+from bridge.store import open_store
 from remotes.airtable_slots import MemoryCalls, MemorySlots
 from remotes.airtable_world import BASE, FIELDS, STATUSES, Opener, a_workspace, add, update, utc_now
 
@@ -334,6 +336,47 @@ def test_a_used_up_quota_stops_the_pull(airtable: Airtable, server: Server, remo
     assert calls.blocked[BASE] > utc_now()
 
 
+def test_a_table_that_changed_between_sight_and_pull_stops_the_run(airtable: Airtable, remote_for: Opener) -> None:
+    remote = remote_for()
+    airtable.remove_field(BASE, "Groups", "Workers")
+    with pytest.raises(UnexpectedAnswer, match="not there any more"):
+        remote.pull()
+
+
+def test_a_table_none_of_whose_fields_is_left_still_tells_its_records(airtable: Airtable, remote_for: Opener) -> None:
+    add(airtable, "Arroyo Bakery")
+    fields = (builders.a_field("x", airtable="Nowhere"),)
+    [row] = remote_for(fields=fields).pull().rows
+    assert row.values == {}
+
+
+def test_nothing_is_read_before_sight(server: Server) -> None:
+    with Api(TOKEN, url=server.url, slots=MemorySlots(), calls=MemoryCalls(), clock=utc_now) as api:
+        remote = AirtableRemote(api, builders.a_mapping(*FIELDS), base_id=BASE, clock=utc_now)
+        with pytest.raises(RuntimeError, match="sight"):
+            remote.pull()
+    assert server.requests == []
+
+
+def test_a_condition_of_another_form_is_the_operators_to_mend(remote_for: Opener) -> None:
+    with pytest.raises(ConfigError, match="column, operator, value"):
+        remote_for(["OR", [["Status", "=", "Enrolled"]], "x", "y"])
+
+
+def test_a_lookup_of_a_renamed_option_keeps_the_mappings_word(airtable: Airtable, remote_for: Opener) -> None:
+    """A lookup is a list, also of one, and shows the option of the other table."""
+    airtable.add_field(BASE, "Other", Column("Kind", "singleSelect", {"choices": ["Co-op"]}))
+    airtable.add_field(BASE, "Groups", Column("Others", "multipleRecordLinks", {"linkedTableId": "Other"}))
+    lookup = {"recordLinkFieldId": "Others", "fieldIdInLinkedTable": "Kind"}
+    airtable.add_field(BASE, "Groups", Column("Kinds", "multipleLookupValues", lookup))
+    other = airtable.create(BASE, "Other", {"Name": "x", "Kind": "Co-op"})
+    add(airtable, "Arroyo Bakery", Others=[other])
+    fields = (builders.a_field("kind", civicrm=None, airtable="Kinds", type=FieldType.CHOICE),)
+    pins = remote_for(fields=fields).sight({}).fields
+    airtable.rename_option(BASE, "Other", "Kind", "Co-op", "Cooperative")
+    assert remote_for(fields=fields, pins=pins).pull().rows[0].values == {"Kinds": ["Co-op"]}
+
+
 # ── read and find ──
 
 
@@ -387,21 +430,23 @@ def test_the_address_opens_the_record(airtable: Airtable, remote_for: Opener) ->
 # ── pace ──
 
 
-def test_under_the_true_limit_threads_and_processes_draw_no_429(airtable: Airtable, server: Server) -> None:
-    """Three limiters over one state, as three processes have them, each with its own table scan, in real time."""
+def test_under_the_true_limit_threads_and_processes_draw_no_429(airtable: Airtable, server: Server, tmp_path: Path) -> None:
+    """Invariant 31 in real time: three scans over three openings of one state, as three processes have it."""
     for number in range(500):
         add(airtable, f"Co-op {number}")
     airtable.rate_limit = 5
-    slots, calls = MemorySlots(), MemoryCalls()
-    airtable.limit_of(BASE).penalty_seconds = 1.0
 
-    def pull() -> int:
-        with Api(TOKEN, url=server.url, slots=slots, calls=calls, clock=utc_now) as api:
+    def pull(_number: int) -> int:
+        with (
+            open_store(f"sqlite:///{tmp_path / 'bridge.db'}", [], utc_now) as store,
+            Api(TOKEN, url=server.url, slots=store.slots, calls=store.calls, clock=utc_now) as api,
+        ):
             remote = AirtableRemote(api, builders.a_mapping(*FIELDS), base_id=BASE, clock=utc_now)
             remote.sight({})
             return len(remote.pull().rows)
 
-    with ThreadPoolExecutor(max_workers=3) as pool:
-        assert list(pool.map(lambda _: pull(), range(3))) == [500] * 3
+    with open_store(f"sqlite:///{tmp_path / 'bridge.db'}", [], utc_now) as store:
+        with ThreadPoolExecutor(max_workers=3) as pool:
+            assert list(pool.map(pull, range(3))) == [500] * 3
+        assert store.calls.used(BASE, f"{utc_now():%Y-%m}") == 21
     assert airtable.limit_of(BASE).violations == 0
-    assert calls.made[BASE] == 21

@@ -1,13 +1,15 @@
 """What the Airtable remote writes, and how each change ends, against the sandbox over real sockets."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+import builders
 from bridge import retry
 from bridge.core.plan import Written
 from bridge.core.record import Json
-from bridge.sandbox.airtable import Airtable
+from bridge.sandbox.airtable import Airtable, Column
 from bridge.sandbox.airtable_api import AirtableApi
 from bridge.sandbox.faults import Fault as Mishap
 from bridge.sandbox.faults import FaultKind
@@ -237,3 +239,44 @@ def test_preconditions_that_cannot_be_read_leave_all_unsent(airtable: Airtable, 
     outcomes = remote.apply([update(arroyo, Workers=(None, 5)), create(Group_name="New")])
     assert [each.written for each in outcomes] == [Written.NOT_SENT] * 2
     assert server.count("Groups/create") == 0
+
+
+def test_a_link_to_a_record_that_is_gone_is_refused_and_does_not_make_the_change_stale(
+    airtable: Airtable, remote_for: Opener
+) -> None:
+    """Airtable says ROW_DOES_NOT_EXIST of both; only the id in its message tells which."""
+    airtable.add_field(BASE, "Groups", Column("Others", "multipleRecordLinks", {"linkedTableId": "Other"}))
+    arroyo = add(airtable, "Arroyo")
+    fields = (builders.a_field("others", airtable="Others"),)
+    refused, also = remote_for(fields=fields).apply(
+        [update(arroyo, Others=(None, ["rec0123456789ABCD"])), create(Others=["rec0123456789ABCD"])]
+    )
+    assert (refused.written, also.written) == (Written.REFUSED, Written.REFUSED)
+    assert "links to" in refused.reason
+
+
+def test_a_record_deleted_between_the_check_and_the_write_is_stale(
+    airtable: Airtable, server: Server, remote_for: Opener
+) -> None:
+    arroyo, boreal = add(airtable, "Arroyo"), add(airtable, "Boreal")
+    remote = remote_for()
+    patch = remote._door._api.patch
+
+    def delete_first(url: str, **asked: Any) -> Any:
+        if arroyo in airtable.rows(BASE, "Groups"):
+            airtable.delete(BASE, "Groups", arroyo)
+        return patch(url, **asked)
+
+    remote._door._api.patch = delete_first  # type: ignore[method-assign]  # the only moment between check and write
+    stale, done = remote.apply([update(arroyo, Workers=(None, 5)), update(boreal, Workers=(None, 5))])
+    assert (stale.written, done.written) == (Written.STALE, Written.DONE)
+
+
+def test_a_table_that_was_deleted_is_not_searched_for_the_guilty_record(
+    airtable: Airtable, server: Server, remote_for: Opener
+) -> None:
+    remote = remote_for()
+    remote._door._url = server.url + f"/v0/{BASE}/{airtable.table(BASE, 'Groups').id}/a/b"
+    outcomes = remote.apply([create(Group_name=f"{number}") for number in range(10)])
+    assert {each.written for each in outcomes} == {Written.REFUSED}
+    assert server.count("", "POST") == 1
