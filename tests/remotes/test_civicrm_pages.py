@@ -60,9 +60,8 @@ def serve(site: Site) -> respx.Route:
 def test_a_sweep_asks_by_id_and_never_by_offset(client: CivicrmClient) -> None:
     route = serve(a_site(7))
     told: list[tuple[int, int | None]] = []
-    swept = sweep(
-        client, "Contact", ["nick_name"], [["is_deleted", "=", False]], page_size=3, tell=lambda *step: told.append(step)
-    )
+    kept = ["is_deleted", "=", False]
+    swept = sweep(client, "Contact", ["nick_name"], [kept], page_size=3, tell=lambda *step: told.append(step))
     assert [row["id"] for row in swept.rows] == [1, 2, 3, 4, 5, 6, 7]
     assert swept.note == ""
     assert told == [(3, 7), (6, 7), (7, 7)]
