@@ -271,7 +271,7 @@ class CiviCRM:
             return found.rows, {"count": found.matched}
         return found.rows, {"count": len(found.rows) + int(params.get("offset") or 0)}
 
-    def _merge_action(self, action: str, params: Row) -> list[Row]:
+    def _merge_action(self, action: str, params: Row) -> list[Any]:
         contact_id = params.get("contactId")
         if not isinstance(contact_id, int):
             raise Refused('Parameter "contactId" is required.')
@@ -279,7 +279,7 @@ class CiviCRM:
             return [{"id": loser} for loser in contacts.merged_from(self.site, contact_id)]
         if action == "getMergedTo":
             target = contacts.merged_to(self.site, contact_id)
-            return [{"id": target} if target else []]  # type: ignore[list-item]  # an empty row is PHP's empty array
+            return [{"id": target} if target else []]  # PHP's empty array
         return [contacts.merge(self.site, contact_id, params["duplicateId"], params.get("mode", "safe"))]
 
     def _chained(self, user: User, row: Row, chain: Mapping[str, Any]) -> Row:

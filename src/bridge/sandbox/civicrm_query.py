@@ -185,10 +185,11 @@ class Query:
 
     def _join_candidates(self, entity: str, alias: str, conditions: list[Any]) -> Callable[[Env], Iterable[Row]]:
         table = self.site.rows[base_entity(entity)]
-        for left, word, right, *_ in (clause for clause in conditions if len(clause) > 2):  # noqa: PLR2004
+        equal = [(clause[0], clause[2]) for clause in conditions if clause[1:2] == ["="]]
+        for left, right in equal:
             for mine, other in ((left, right), (right, left)):
                 column = str(mine).removeprefix(f"{alias}.")
-                if word == "=" and column != mine and column in table.indexed:
+                if column != mine and column in table.indexed:
                     read = self.paths.column_or_refuse(other).read
                     return lambda env: table.rows_where(column, read(env))
         return lambda _: list(table.rows.values())
