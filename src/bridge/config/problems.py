@@ -13,6 +13,10 @@ _LISTED = 14
 """A list of right words longer than this is not shown whole."""
 
 
+_TELLING = 3
+"""So many letters of a beginning say which word is meant."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
     """Where something stands in a file; line and column start at 1."""
@@ -74,10 +78,12 @@ def listed(words: Iterable[str]) -> str:
 
 
 def nearest(word: object, words: Iterable[str]) -> str | None:
-    """The one of `words` most like `word` (case does not count), or None if none is near."""
+    """The one of `words` most like `word`, or that begins with it; case does not count. None if none is near."""
+    fold = str(word).casefold()
     by_fold = {each.casefold(): each for each in sorted(words, reverse=True)}
-    near = difflib.get_close_matches(str(word).casefold(), by_fold, n=1, cutoff=0.7)
-    return by_fold[near[0]] if near else None
+    near = difflib.get_close_matches(fold, by_fold, n=1, cutoff=0.7)
+    longer = sorted(each for each in by_fold if each.startswith(fold)) if len(fold) >= _TELLING else []
+    return next((by_fold[each] for each in (*near, *longer)), None)
 
 
 def suggest(word: object, words: Iterable[str], *, kind: str = "Known") -> str:
