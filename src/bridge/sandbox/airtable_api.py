@@ -44,7 +44,7 @@ class AirtableApi:
             return Response.json(refused.body, 429)
 
     def fail(self, request: Request, fault: Fault) -> Response:  # noqa: ARG002  # every request fails alike
-        """The fault as Airtable words it."""
+        """The fault as Airtable words it. Its documented answer to a fault of its own is a 503 that may be sent again."""
         match fault.kind:
             case FaultKind.STATUS_429:
                 return Response.json(_TooManyRequests("RATE_LIMIT_REACHED", plural=False).body, 429)

@@ -9,6 +9,7 @@ from bridge.sandbox import federation_words as words
 
 PREMIUMS = {"dental_basic": 31.5, "dental_plus": 48.75, "vision": 9.2}
 _UNCOVERED = 3  # of every co-op: so that no head count passes the roster by accident
+_STRIDE = 7919  # shares no factor with 49 years of days: 17,885 workers have birthdays of their own, so no two are one
 _KIN = 15  # every so many-th worker has the surname and the e-mail of the one before
 _DAY = dt.timedelta(days=1)
 _YEAR = dt.timedelta(days=365)
@@ -180,7 +181,7 @@ def draw_worker(rng: random.Random, number: int, area: str, today: dt.date) -> W
         last=last,
         email=f"{words.slug(first)}.{words.slug(last)}{number}@mail.example",
         phone=words.phone_number(rng, area),
-        birth=today - rng.randint(19 * 365, 68 * 365) * _DAY,
+        birth=today - (19 * 365 + number * _STRIDE % (49 * 365)) * _DAY,
         language="es_MX" if rng.random() < 0.4 else "en_US",  # noqa: PLR2004  # two in five prefer Spanish
     )
 
