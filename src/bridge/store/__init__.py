@@ -4,15 +4,18 @@ What lives here fulfils the ports of the state and is the only user of SQLAlchem
 nothing: it keeps what it is told, in transactions, and proves the lease of every run that writes.
 """
 
-from collections.abc import Sequence
+import datetime as dt
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from bridge.core.record import Side
 from bridge.ports import Clock
 from bridge.store.bases import Bases
 from bridge.store.calls import SqlCalls, SqlSlots
 from bridge.store.cipher import Vault, open_vault, parse_keys
 from bridge.store.database import Database
+from bridge.store.forget import forget
 from bridge.store.journal import SqlJournal
 from bridge.store.knowledge import SqlKnowledge
 from bridge.store.ledger import SqlLedger
@@ -20,8 +23,9 @@ from bridge.store.outbox import SqlOutbox
 from bridge.store.plans import SqlPlans
 from bridge.store.runs import SqlRuns
 from bridge.store.upgrade import ready, upgrade
+from bridge.store.upkeep import backup, check, prune
 
-__all__ = ["SqlStore", "open_store", "upgrade"]
+__all__ = ["SqlStore", "backup", "check", "open_store", "upgrade"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +42,25 @@ class SqlStore:
     slots: SqlSlots
     vault: Vault
     database: Database
+    clock: Clock
 
     def seal(self, text: str) -> str:
         """A keyed digest of `text` (hex): equal texts give equal digests, and nothing can be read back."""
         return self.vault.seal(text)
+
+    def forget(self, side: Side, id: str) -> Mapping[str, int]:  # noqa: A002  # the record's native id, as everywhere
+        """Remove every value of the person behind a record; the audit keeps its shape. Returns rows touched, by table."""
+        return forget(self.database, side, id)
+
+    def prune(
+        self,
+        *,
+        journal: dt.timedelta | None = None,
+        events: dt.timedelta | None = None,
+        plans: dt.timedelta | None = None,
+    ) -> Mapping[str, int]:
+        """Let settled history older than these ages go (None: keep all). Returns rows removed, by table."""
+        return prune(self.database, self.clock(), journal_age=journal, event_age=events, plan_age=plans)
 
     def close(self) -> None:
         """Close every connection."""
@@ -80,4 +99,5 @@ def open_store(url: str, keys: Sequence[str], clock: Clock) -> SqlStore:
         slots=SqlSlots(database),
         vault=vault,
         database=database,
+        clock=clock,
     )

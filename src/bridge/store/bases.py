@@ -7,10 +7,9 @@ definition is not loaded. Nothing is written for a cell whose stored base is the
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
-import structlog
 from sqlalchemy import Connection, delete, select, tuple_
 
 from bridge.core import values
@@ -24,8 +23,6 @@ from bridge.store.database import insert_into
 from bridge.store.schema import bases, links, stops
 
 _CHUNK = 1000
-
-_log = structlog.get_logger()
 
 Agreed = Mapping[int, Mapping[str, Value | None]]
 """By link number and field: the value both sides now have."""
@@ -44,8 +41,7 @@ def definition(field: Field) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """A canonical value as a row holds it."""
 
     definition: str
@@ -59,49 +55,40 @@ class Bases:
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
 
-    def read(self, connection: Connection, mapping: FieldMapping) -> dict[Link, dict[str, Base]]:
-        """Every base of the mapping whose field still has the definition it was agreed under."""
-        query = (
-            select(
-                links.c.id, links.c.civicrm, links.c.airtable, bases.c.field, bases.c.definition, bases.c.sealed, bases.c.value
-            )
-            .join(bases, bases.c.link == links.c.id)
-            .where(links.c.mapping == mapping.name)
-        )
+    def read(self, connection: Connection, mapping: FieldMapping, numbered: Mapping[int, Link]) -> dict[Link, dict[str, Base]]:
+        """Every base of the mapping's links whose field still has the definition it was agreed under.
+
+        One that is locked with a lost key is left out: the cell is then met as if for the first time.
+        """
+        query = select(bases.c.link, bases.c.field, bases.c.definition, bases.c.sealed, bases.c.value)
+        mine = query.join(links, links.c.id == bases.c.link).where(links.c.mapping == mapping.name)
         fields = {name: (field, definition(field)) for name, field in mapping.fields.items()}
-        found: dict[Link, dict[str, Base]] = {}
-        lost = 0
-        for number, civicrm, airtable, name, defined, sealed, value in connection.execute(query):
+        found: dict[int, dict[str, Base]] = {}
+        for number, name, defined, sealed, value in connection.execute(mine).all():
             field, expected = fields.get(name, (None, None))
             if field is None or defined != expected:
                 continue
-            if sealed and not self._vault.compares(value, _place(number, name)):
-                lost += 1
-                continue
-            found.setdefault(Link(civicrm, airtable), {})[name] = self._base(field, number, sealed, value)
-        if lost:
-            _log.warning("state.bases_locked_with_a_lost_key", mapping=mapping.name, count=lost)
-        return found
+            base = self._base(field, number, sealed, value)
+            if not isinstance(base, Sealed) or self._vault.is_digest(value):
+                found.setdefault(number, {})[name] = base
+        return {numbered[number]: cells for number, cells in found.items()}
 
-    def keep(self, connection: Connection, mapping: FieldMapping, agreed: Agreed) -> int:
-        """Store what was agreed where it is not stored so already; a cell that agrees is stopped no longer. Rows written."""
+    def keep(self, connection: Connection, mapping: FieldMapping, agreed: Agreed) -> None:
+        """Store what was agreed where it is not stored so already; a cell that agrees is stopped no longer."""
         fields = {name: (field, definition(field)) for name, field in mapping.fields.items()}
         rows: list[dict[str, object]] = []
         for chunk in _chunks(agreed):
             stored = _stored(connection, chunk)
             for number in chunk:
                 for name, value in agreed[number].items():
-                    field, defined = fields[name]
-                    old = stored.get((number, name))
-                    if old is None or not self._same(old, field, defined, _place(number, name), value):
-                        new = self._kept(field, defined, _place(number, name), value)
+                    new = self._unless_kept(stored.get((number, name)), *fields[name], number, value)
+                    if new is not None:
                         rows.append(_row(number, name, new, "value"))
         if rows:
             insert = insert_into(connection, bases)
             changed = {name: insert.excluded[name] for name in ("definition", "sealed", "value")}
             connection.execute(insert.on_conflict_do_update(index_elements=["link", "field"], set_=changed), rows)
         self._release(connection, mapping.name, agreed)
-        return len(rows)
 
     def read_stops(self, connection: Connection, mapping: FieldMapping) -> dict[tuple[Link, str], Stop]:
         """Every stop of the mapping whose field still has the definition it was set under."""
@@ -121,7 +108,7 @@ class Bases:
         changed = {name: insert.excluded[name] for name in ("side", "code", "definition", "sealed", "source")}
         for name, each in stopped.items():
             field = mapping.fields[name]
-            kept = self._kept(field, definition(field), _place(link, name), each.source)
+            kept = self._kept(field, definition(field), link, each.source)
             row = {**_row(link, name, kept, "source"), "side": each.side.value, "code": each.code}
             connection.execute(insert.on_conflict_do_update(index_elements=["link", "field"], set_=changed), row)
 
@@ -136,17 +123,19 @@ class Bases:
             return unlock(value, self._vault, _place(link, field.name))
         return None if value is None else values.load(field.type, value)
 
-    def _kept(self, field: Field, defined: str, place: str, value: Base) -> Kept:
+    def _kept(self, field: Field, defined: str, link: int, value: Base) -> Kept:
         if field.sensitive or isinstance(value, Sealed):
-            return Kept(defined, sealed=True, value=lock(value, self._vault, place))
+            return Kept(defined, sealed=True, value=lock(value, self._vault, _place(link, field.name)))
         return Kept(defined, sealed=False, value=None if value is None else values.dump(value))
 
-    def _same(self, old: Kept, field: Field, defined: str, place: str, value: Value | None) -> bool:
-        if old.definition != defined or old.sealed != field.sensitive:
-            return False
-        if old.sealed:
-            return locks(old.value, value, self._vault, place)
-        return old.value == (None if value is None else values.dump(value))
+    def _unless_kept(self, old: Kept | None, field: Field, defined: str, link: int, value: Value | None) -> Kept | None:
+        """What is to be stored for the value; None if that stands there already."""
+        if not field.sensitive:
+            new = self._kept(field, defined, link, value)
+            return None if new == old else new
+        if old is not None and old[:2] == (defined, True) and locks(old.value, value, self._vault, _place(link, field.name)):
+            return None
+        return self._kept(field, defined, link, value)
 
 
 def _place(link: int, field: str) -> str:
@@ -159,8 +148,8 @@ def _row(link: int, field: str, kept: Kept, column: str) -> dict[str, object]:
 
 def _stored(connection: Connection, numbers: Sequence[int]) -> dict[tuple[int, str], Kept]:
     query = select(bases.c.link, bases.c.field, bases.c.definition, bases.c.sealed, bases.c.value)
-    rows = connection.execute(query.where(bases.c.link.in_(numbers)))
-    return {(link, field): Kept(defined, sealed, value) for link, field, defined, sealed, value in rows}
+    rows = connection.execute(query.where(bases.c.link.in_(numbers))).all()
+    return {(link, field): Kept(*kept) for link, field, *kept in rows}
 
 
 def _chunks(numbers: Iterable[int]) -> Iterator[list[int]]:

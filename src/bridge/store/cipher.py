@@ -60,9 +60,10 @@ class Vault:
             return hmac.compare_digest(locked, _DIGEST + self.seal(text))
         return self.open(locked, place) == text
 
-    def compares(self, locked: str, place: str) -> bool:
-        """Whether `locked` can still be compared with anything: false once its key is gone."""
-        return locked.startswith(_DIGEST) or self.open(locked, place) is not None
+    @staticmethod
+    def is_digest(locked: str) -> bool:
+        """Whether `locked` can only be compared."""
+        return locked.startswith(_DIGEST)
 
     def is_current(self, locked: str, place: str) -> bool:
         """Whether `lock` would keep it the same way today: under the first key, or as a digest while there is none."""

@@ -53,6 +53,18 @@ class Database:
         with explained(self.place), self._writer.begin() as connection:
             yield connection
 
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A transaction that only reads and sees one moment, however long it takes."""
+        engine = self.engine if self.embedded else self.engine.execution_options(isolation_level="REPEATABLE READ")
+        with explained(self.place), engine.begin() as connection:
+            yield connection
+
+    def empty_log(self) -> None:
+        """Move what SQLite's write-ahead log still holds into the file, and leave the log empty."""
+        with explained(self.place), self.engine.connect() as connection:
+            connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()

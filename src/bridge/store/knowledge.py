@@ -35,18 +35,19 @@ class SqlKnowledge:
         name = mapping.name
         with self._database.reading() as connection:
             linked = connection.execute(
-                select(links.c.civicrm, links.c.airtable, links.c.absent).where(links.c.mapping == name)
+                select(links.c.id, links.c.civicrm, links.c.airtable, links.c.absent).where(links.c.mapping == name)
             ).all()
             taken_apart = connection.execute(select(apart.c.civicrm, apart.c.airtable).where(apart.c.mapping == name)).all()
             last = connection.execute(select(mappings).where(mappings.c.mapping == name)).first()
-            bases = self._bases.read(connection, mapping)
+            numbered = {row.id: Link(row.civicrm, row.airtable) for row in linked}
+            bases = self._bases.read(connection, mapping, numbered)
             stops = self._bases.read_stops(connection, mapping)
         return Known(
-            links=frozenset(Link(row.civicrm, row.airtable) for row in linked),
+            links=frozenset(numbered.values()),
             bases=bases,
             apart=frozenset(Link(row.civicrm, row.airtable) for row in taken_apart),
             stops=stops,
-            absent=frozenset(Link(row.civicrm, row.airtable) for row in linked if row.absent),
+            absent=frozenset(numbered[row.id] for row in linked if row.absent),
             last_counts=PerSide(last.civicrm_count, last.airtable_count) if last else PerSide(None, None),
             last_digest=last.digest if last else None,
             last_scope=last.scope if last else None,
@@ -191,7 +192,7 @@ def link_numbers(connection: Connection, mapping: str, *, only: Link | None = No
     """The number in the state of each link, or of `only` one."""
     query = select(links.c.civicrm, links.c.airtable, links.c.id)
     query = query.where(links.c.mapping == mapping) if only is None else query.where(*_is(mapping, only))
-    return {Link(civicrm, airtable): number for civicrm, airtable, number in connection.execute(query)}
+    return {Link(civicrm, airtable): number for civicrm, airtable, number in connection.execute(query).all()}
 
 
 def _mark_absent(connection: Connection, mapping: str, absent: frozenset[Link]) -> None:

@@ -22,32 +22,38 @@ _log = structlog.get_logger()
 
 
 def upgrade(url: str) -> str:
-    """Upgrade the state at `url` and return its revision; a SQLite file is copied aside first.
+    """Upgrade the state at `url`, a SQLite file after a copy was put beside it; returns a sentence that says what was done.
 
     Raises ConfigError for a state of a newer bridge, StoreError if the state cannot be reached or written.
     """
     database = Database(url)
     try:
-        if (found := database.revision()) != REVISIONS[-1]:
-            if database.embedded and found is not None:
-                _keep_copy(database, found)
-            migrate(database)
-        return REVISIONS[-1]
+        found, copy = _upgraded(database)
     finally:
         database.close()
+    now = f"The state at {database.place} has schema {REVISIONS[-1]}"
+    if found == REVISIONS[-1]:
+        return f"{now} already."
+    return f"{now}; before it was {found or 'empty'}." + (f" A copy of that is {copy}." if copy else "")
 
 
 def ready(database: Database) -> None:
     """Make sure the state has this bridge's schema: SQLite is upgraded on the spot, PostgreSQL refused with the next step."""
-    found = database.revision()
-    if found == REVISIONS[-1]:
-        return
-    if not database.embedded:
+    if database.embedded:
+        _upgraded(database)
+    elif (found := database.revision()) != REVISIONS[-1]:
         state = "has no tables of bridge yet" if found is None else f"has schema {found}; this bridge needs {REVISIONS[-1]}"
         raise ConfigError(f"The state at {database.place} {state}.", next_step="run `bridge db upgrade`.")
-    if found is not None:
-        _keep_copy(database, found)
-    migrate(database)
+
+
+def _upgraded(database: Database) -> tuple[str | None, Path | None]:
+    """The revision before, and where the copy of an older file is."""
+    found, copy = database.revision(), None
+    if found != REVISIONS[-1]:
+        if database.embedded and found is not None:
+            copy = _keep_copy(database, found)
+        migrate(database)
+    return found, copy
 
 
 def migrate(database: Database, to: str = REVISIONS[-1]) -> None:
@@ -71,11 +77,12 @@ def _run(connection: Connection, to: str) -> None:
     command.upgrade(config, to)
 
 
-def _keep_copy(database: Database, revision: str) -> None:
+def _keep_copy(database: Database, revision: str) -> Path:
     stamp = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%SZ")
     copy = Path(f"{database.place}.schema-{revision}.{stamp}")
     copy_file(Path(database.place), copy)
     _log.info("state.copied_before_upgrade", copy=str(copy), revision=revision, to=REVISIONS[-1])
+    return copy
 
 
 def copy_file(source: Path, to: Path) -> None:
