@@ -1,6 +1,7 @@
 """A small CiviCRM site with three co-ops, and a mapping of them, for the tests of the CiviCRM remote."""
 
 import datetime as dt
+from collections.abc import Callable
 from collections.abc import Mapping as Map
 from typing import Any
 
@@ -22,7 +23,8 @@ from bridge.core.mapping import (
 from bridge.core.plan import Action, CellChange, Change
 from bridge.core.record import Json, PerSide, Row, Side
 from bridge.sandbox.civicrm import API_KEYS, CiviCRM
-from bridge.sandbox.http import Server
+from bridge.sandbox.faults import Fault
+from bridge.sandbox.http import Request, Response, Server
 from builders import a_mapping
 
 NOW = dt.datetime(2026, 11, 21, 19, 30, tzinfo=dt.UTC)
@@ -126,6 +128,23 @@ def coops_site(version: str = "6.17") -> CiviCRM:
         ],
     )
     return site
+
+
+class Meddled:
+    """A site between whose answers something happens: `meddle` hears each route and may answer otherwise."""
+
+    def __init__(self, site: CiviCRM, meddle: Callable[[str, Response], Response]) -> None:
+        self._site = site
+        self._meddle = meddle
+
+    def route(self, request: Request) -> str:
+        return self._site.route(request)
+
+    def handle(self, request: Request) -> Response:
+        return self._meddle(self.route(request), self._site.handle(request))
+
+    def fail(self, request: Request, fault: Fault) -> Response:
+        return self._site.fail(request, fault)
 
 
 _opened: list[CivicrmClient] = []

@@ -16,12 +16,13 @@ from bridge.core.sight import Whereabouts
 from bridge.ports import Outcome
 from bridge.sandbox.civicrm import CiviCRM
 from bridge.sandbox.faults import Fault, FaultKind
-from bridge.sandbox.http import Server
+from bridge.sandbox.http import Response, Server
 from remotes.civicrm_site import (
     ARROYO,
     BEACON,
     CEDAR,
     PENDING,
+    Meddled,
     a_cell,
     close_all,
     coops_mapping,
@@ -166,23 +167,22 @@ def test_a_set_that_grew_since_the_pull_is_not_overwritten(remote: CivicrmRemote
     assert apply_one(remote, change).written is Written.STALE
 
 
-def test_an_edit_between_the_check_and_the_write_is_not_overwritten(
-    remote: CivicrmRemote, site: CiviCRM, server: Server
-) -> None:
-    change = update(row_of(remote, ARROYO), name=NAME)
-    ask = remote._client.read_many
-    edited: list[int] = []
+def test_an_edit_between_the_check_and_the_write_is_not_overwritten(site: CiviCRM) -> None:
+    checks: list[str] = []
 
-    def ask_then_edit(*args: Any) -> Any:
-        found = ask(*args)
-        if not edited:
-            edited.append(1)
+    def edit_after_the_check(route: str, response: Response) -> Response:
+        checks.extend([route] if route.startswith("Organization/get,") else [])
+        if len(checks) == 2:  # the first one was this test's own read
             site.staff_update("Contact", 8, {"organization_name": "Edited just now"})
-        return found
+        return response
 
-    remote._client.read_many = ask_then_edit  # type: ignore[assignment,method-assign]  # the moment between two requests
-    outcome = apply_one(remote, change)
+    with Server(Meddled(site, edit_after_the_check)) as server:
+        remote = remote_to(server)
+        remote.sight({})
+        checks.clear()
+        outcome = apply_one(remote, update(row_of(remote, ARROYO), name=NAME))
     assert outcome.written is Written.STALE
+    assert "between the check and the write" in outcome.reason
     assert outcome.row is not None
     assert outcome.row.values["organization_name"] == "Edited just now"
 

@@ -2,20 +2,37 @@
 
 import dataclasses
 import datetime as dt
+import json
 from collections.abc import Iterator
 
 import pytest
 
 from bridge import retry
-from bridge.core.mapping import CivicrmSource, FieldType, Mode
+from bridge.core.mapping import CivicrmSource, FieldType, Mode, Unmatched
+from bridge.core.record import PerSide
 from bridge.core.sight import Fault as Drifted
 from bridge.core.sight import Whereabouts
 from bridge.errors import AuthRejected, Unavailable, UnexpectedAnswer
 from bridge.sandbox.civicrm import CiviCRM
 from bridge.sandbox.faults import Fault, FaultKind
 from bridge.sandbox.federation import found_federation
-from bridge.sandbox.http import Server
-from remotes.civicrm_site import ARROYO, BEACON, CEDAR, COOPS, NOW, PATHS, close_all, coops_mapping, coops_site, remote_to
+from bridge.sandbox.http import Response, Server
+from remotes.civicrm_site import (
+    ARROYO,
+    BEACON,
+    CEDAR,
+    COOPS,
+    NOW,
+    PATHS,
+    Meddled,
+    close_all,
+    coops_mapping,
+    coops_site,
+    remote_to,
+)
+
+OWN = CivicrmSource(entity="Organization", where=COOPS.where)
+OWN_PATHS = {name: each for name, each in PATHS.items() if not each[0].startswith(("membership", "workers", "dues"))}
 
 
 @pytest.fixture(autouse=True)
@@ -94,8 +111,12 @@ def test_custom_data_the_account_may_not_see_is_gone_and_not_blank(server: Serve
 def test_an_account_that_may_not_read_or_write_what_the_mapping_needs_is_rejected(server: Server) -> None:
     with pytest.raises(AuthRejected, match="Contribution"):
         remote_to(server, user="minimal").sight({})
-    with pytest.raises(AuthRejected, match=r"(create|update) Organization"):
+    with pytest.raises(AuthRejected, match="update Membership"):
         remote_to(server, user="readonly").sight({})
+    for unmatched in (Unmatched.CREATE, Unmatched.REPORT):
+        mapping = coops_mapping(OWN, OWN_PATHS, unmatched=PerSide(Unmatched.IGNORE, unmatched))
+        with pytest.raises(AuthRejected, match=r"(create|update) Organization"):
+            remote_to(server, mapping, user="readonly").sight({})
     assert remote_to(server, coops_mapping(mode=Mode.OBSERVE), user="readonly").sight({}).identity == "contact 3"
 
 
@@ -170,6 +191,16 @@ def test_a_source_that_stays_away_is_unavailable_and_never_half_a_pull(server: S
         remote.pull()
 
 
+def test_related_records_that_cannot_be_proven_whole_stop_the_run_instead_of_reading_as_blank(
+    site: CiviCRM,
+) -> None:
+    def miscounted(route: str, response: Response) -> Response:
+        return Response.json({**json.loads(response.body), "countMatched": 99}) if route == "Membership/get" else response
+
+    with Server(Meddled(site, miscounted)) as server, pytest.raises(Unavailable, match="Membership"):
+        remote_to(server).pull()
+
+
 def test_an_answer_that_is_cut_off_is_asked_for_again(server: Server) -> None:
     remote = remote_to(server)
     remote.sight({})
@@ -219,9 +250,7 @@ def test_a_mapping_that_joins_other_entities_is_pulled_whole_also_when_asked_for
 
 
 def test_a_delta_brings_contacts_modified_since_with_an_overlap(server: Server, site: CiviCRM) -> None:
-    paths = {name: each for name, each in PATHS.items() if not each[0].startswith(("membership", "workers", "dues"))}
-    mapping = coops_mapping(CivicrmSource(entity="Organization", where=COOPS.where), paths)
-    remote = remote_to(server, mapping)
+    remote = remote_to(server, coops_mapping(OWN, OWN_PATHS))
     for contact in (8, 9, 10):
         site.site.rows["Contact"].rows[contact]["modified_date"] = f"2026-11-21 10:{contact:02}:00"
     assert remote.pull().whole

@@ -49,10 +49,10 @@ def look(client: CivicrmClient, schema: Schema, mapping: Mapping, now: dt.dateti
 def _permitted(client: CivicrmClient, mapping: Mapping) -> frozenset[str]:
     """The actions the account may run on the mapped entity, which must be all that are needed."""
     entity = mapping.civicrm.entity
-    for related in sorted({each.entity for each in mapping.civicrm.related.values()}):
-        _check(related, {"get"}, _actions(client, related))
+    for alias, related in sorted(mapping.civicrm.related.items()):
+        _check(related.entity, {"get"} | _updates(mapping, alias), _actions(client, related.entity))
     actions = _actions(client, entity)
-    _check(entity, {"get"} | _writes(mapping), actions)
+    _check(entity, {"get"} | _updates(mapping, None) | _creates(mapping), actions)
     return actions
 
 
@@ -67,19 +67,22 @@ def _check(entity: str, needed: set[str], actions: frozenset[str]) -> None:
         raise AuthRejected(f"CiviCRM does not let this account {', '.join(missing)} {entity} records.", next_step=_ROLE)
 
 
-def _writes(mapping: Mapping) -> set[str]:
-    """The actions that the mapping may ask for beyond reading."""
-    if mapping.mode is Mode.OBSERVE:
-        return set()
-    paths = [each.at.civicrm or "" for each in mapping.fields.values() if each.may_write(Side.CIVICRM)]
-    updates = {"update"} if any(path.partition(".")[0] not in mapping.civicrm.related for path in paths) else set()
-    return updates | ({"create"} if mapping.unmatched.airtable is Unmatched.CREATE else set())
+def _updates(mapping: Mapping, alias: str | None) -> set[str]:
+    """`update`, where the mapping may write to the related row `alias`, or to the record itself (None)."""
+    related = mapping.civicrm.related
+    heads = {(each.at.civicrm or "").partition(".")[0] for each in mapping.fields.values() if each.may_write(Side.CIVICRM)}
+    written = heads - related.keys() if alias is None else heads & {alias if related[alias].pick else ""}
+    return {"update"} if written and mapping.mode is Mode.CORRECT else set()
+
+
+def _creates(mapping: Mapping) -> set[str]:
+    return {"create"} if mapping.unmatched.airtable is Unmatched.CREATE and mapping.mode is Mode.CORRECT else set()
 
 
 def _check_access(client: CivicrmClient, mapping: Mapping, sample: Answer) -> None:
     """Of contacts `getActions` names `update` for everybody: whether one may be changed is said of that one only."""
     entity = mapping.civicrm.entity
-    if entity not in CONTACTS or "update" not in _writes(mapping) or not sample.values:
+    if entity not in CONTACTS or not _updates(mapping, None) or not sample.values:
         return
     asked = {"action": "update", "values": {"id": sample.values[0]["id"]}}
     if not any(row.get("access") for row in client.read("Contact", "checkAccess", asked).values):

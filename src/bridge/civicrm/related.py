@@ -39,7 +39,7 @@ class Join:
     @property
     def where(self) -> list[Json]:
         """Which rows count."""
-        return scope(self.related.entity, self.related.where)
+        return [*scope(self.related.entity, self.related.where), [self.related.by, "IS NOT NULL"]]
 
     def group(self, rows: Rows) -> dict[str, Rows]:
         """`rows` by the id of the record they belong to."""

@@ -17,7 +17,7 @@ from bridge.core.mapping import Mapping as FieldMapping
 from bridge.core.plan import Action, Change
 from bridge.core.record import Json, Row, Side
 from bridge.core.sight import FieldSight, Found, Sight, Whereabouts
-from bridge.errors import UnexpectedAnswer
+from bridge.errors import Unavailable, UnexpectedAnswer
 from bridge.ports import Clock, Outcome, Progress, Pulled, silent
 
 log = structlog.get_logger()
@@ -29,6 +29,7 @@ _OVERLAP = dt.timedelta(hours=2)
 """A delta looks this much further back: over the hour that is told twice in autumn, and transactions that end late."""
 
 _BOTH = [True, False]
+_NEXT_RUN = "Nothing: the next run tries again."
 
 
 class CivicrmRemote:
@@ -80,29 +81,27 @@ class CivicrmRemote:
         view, started = self._view, self._clock()
         delta = since is not None and view.tells_changes
         where = [*view.where, ["modified_date", ">=", view.local(since - _OVERLAP)]] if since and delta else view.where
-        swept = [self._sweep(view.entity, view.select, where, progress)]
+        swept = self._sweep(view.entity, view.select, where, progress)
         related: dict[str, dict[str, Rows]] = {}
         for join in view.joins:
-            swept.append(self._sweep(join.related.entity, join.select, join.where, progress))
-            related[join.related.alias] = join.group(swept[-1].rows)
+            rest = self._sweep(join.related.entity, join.select, join.where, progress)
+            if rest.note:
+                raise Unavailable(f"The related records could not be read whole: {rest.note}", next_step=_NEXT_RUN)
+            related[join.related.alias] = join.group(rest.rows)
         rows = tuple(
-            view.row(raw, {alias: groups.get(str(raw["id"]), []) for alias, groups in related.items()}) for raw in swept[0].rows
+            view.row(raw, {alias: groups.get(str(raw["id"]), []) for alias, groups in related.items()}) for raw in swept.rows
         )
-        notes = [each.note for each in swept if each.note]
-        return Pulled(
-            rows=rows, complete=not notes, pulled_at=started, whole=not delta, note=" ".join([*notes, *_doubled(swept[0])])
-        )
+        note = " ".join(filter(None, (swept.note, _doubled(swept))))
+        return Pulled(rows=rows, complete=not swept.note, pulled_at=started, whole=not delta, note=note)
 
     def _sweep(self, entity: str, select: Sequence[str], where: Sequence[Any], progress: Progress) -> Swept:
-        what = f"CiviCRM {entity}"
-        return sweep(
-            self._client,
-            entity,
-            select,
-            where,
-            page_size=self._page_size,
-            tell=lambda done, total: progress(what, done, total),
-        )
+        """Every row, swept a second time where people added or removed some during the first."""
+
+        def tell(done: int, total: int | None) -> None:
+            progress(f"CiviCRM {entity}", done, total)
+
+        swept = sweep(self._client, entity, select, where, page_size=self._page_size, tell=tell)
+        return swept if not swept.note else sweep(self._client, entity, select, where, page_size=self._page_size, tell=tell)
 
     def read(self, ids: Collection[str]) -> Mapping[str, Found]:
         """Each id's row and whereabouts. One that cannot be seen counts as purged only if the trash can be seen."""
@@ -185,9 +184,7 @@ def _chunks(ids: list[int]) -> Iterator[list[int]]:
         yield ids[start : start + _CHUNK]
 
 
-def _doubled(swept: Swept) -> list[str]:
+def _doubled(swept: Swept) -> str:
     """A word on contacts of which two emails, phones or addresses call themselves primary."""
-    if not swept.doubled:
-        return []
     ids = ", ".join(map(str, swept.doubled[:5]))
-    return [f"{len(swept.doubled)} records came twice, for they have two primary emails, phones or addresses (such as {ids})."]
+    return f"{len(swept.doubled)} records have two primary emails, phones or addresses (such as {ids})." if ids else ""

@@ -159,6 +159,7 @@ _SECURITY = {
     401: "CiviCRM refused the credential at {what}.",
     403: "CiviCRM does not permit {what} to this account.",
 }
+_WALL = "Set BRIDGE_CIVICRM__PROXY_AUTH to the wall's user:password."
 _ROLE = "Give the service account's role the permission it lacks (see the role recipe in the README)."
 
 _REASONS = {
@@ -261,6 +262,8 @@ def _page(response: httpx.Response, what: str) -> BridgeError:  # noqa: PLR0911 
     ray = f" (ray {ray})" if re.fullmatch(r"[\w-]+", ray := response.headers.get("cf-ray", "")) else ""
     if response.is_redirect:
         return _redirect(response, what)
+    if status == _UNAUTHORIZED and "basic" in response.headers.get("www-authenticate", "").lower():
+        return AuthRejected(f"{what}: a wall in front of the site asks for a password.", next_step=_WALL)
     if status == _UNAUTHORIZED:
         return AuthRejected(f"{what}: CiviCRM refused the credential.", next_step=_cure(response.text))
     if status == _FORBIDDEN:
