@@ -80,7 +80,7 @@ def a_discrepancy(code: int, **more: object) -> Discrepancy:
 def messages() -> set[tuple[str, ...]]:
     """Every message in the source and the templates; a plural one as both of its forms."""
     methods = [("**.py", "python"), ("**.html", "jinja2")]
-    keywords = {"say": None, "N_": None, "plural": (1, 2)}
+    keywords = {"say": None, "N_": None, "plural": (1, 2), "NN_": (1, 2)}
     found = extract_from_dir(SOURCE, methods, {"**.html": {"silent": "false"}}, keywords)
     return {message if isinstance(message, tuple) else (message,) for _, _, message, _, _ in found}
 

@@ -78,13 +78,13 @@ class Language:
         return numbers.format_decimal(number, locale=self._locale)
 
     def day(self, day: dt.date) -> str:
-        """The day, as in `Nov 16, 2026`."""
-        return dates.format_date(day, "medium", locale=self._locale)
+        """The day, as in `Nov 16, 2026`; of a moment, the day it is in this language's time zone."""
+        local = day.astimezone(self._zone).date() if isinstance(day, dt.datetime) else day
+        return dates.format_date(local, "medium", locale=self._locale)
 
     def moment(self, moment: dt.datetime) -> str:
         """Day, time and zone in this language's time zone."""
-        local = moment.astimezone(self._zone)
-        return f"{self.day(local.date())} {local:%H:%M %Z}"
+        return f"{self.day(moment)} {moment.astimezone(self._zone):%H:%M %Z}"
 
     def age(self, days: int) -> str:
         """How long something has lasted, as in `3 days`."""
@@ -100,11 +100,11 @@ class Language:
 
     def state(self, state: State) -> str:
         """The state's word."""
-        return self.say(wording.STATES[state])
+        return self.plural(*wording.STATES[state], 1)
 
-    def standing(self, standing: Standing) -> str:
-        """The standing's word."""
-        return self.say(wording.STANDINGS[standing])
+    def standing(self, standing: Standing, number: int = 1) -> str:
+        """The standing's word for so many."""
+        return self.plural(*wording.STANDINGS[standing], number)
 
     def plan_state(self, state: PlanState) -> str:
         """What became of a plan, in a few words."""

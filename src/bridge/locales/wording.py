@@ -1,6 +1,6 @@
 """The English wording of everything that has a fixed set of kinds: codes, severities, states, reasons.
 
-Written for staff, not for engineers. `{placeholders}` are filled by name. `N_` marks a message for the catalogues.
+Written for staff, not for engineers. `{placeholders}` are filled by name. `N_` and `NN_` mark messages for the catalogues.
 """
 
 from dataclasses import dataclass
@@ -13,6 +13,11 @@ from bridge.core.report import PlanState, Standing
 def N_(message: str) -> str:  # noqa: N802  # gettext's own word for a message translated later
     """The message itself."""
     return message
+
+
+def NN_(one: str, several: str) -> tuple[str, str]:  # noqa: N802  # as `N_`, for a word that has a plural
+    """Both forms."""
+    return one, several
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,20 +172,22 @@ SOME_SIDE = N_("one of the two systems")
 SEVERITIES = {Severity.LOW: N_("low"), Severity.MEDIUM: N_("medium"), Severity.HIGH: N_("high")}
 
 STATES = {
-    State.OPEN: N_("open"),
-    State.SNOOZED: N_("snoozed"),
-    State.ACCEPTED: N_("accepted"),
-    State.RESOLVED: N_("resolved"),
+    State.OPEN: NN_("open", "open"),
+    State.SNOOZED: NN_("snoozed", "snoozed"),
+    State.ACCEPTED: NN_("accepted", "accepted"),
+    State.RESOLVED: NN_("resolved", "resolved"),
 }
+"""Of one and of several: the two differ in Spanish."""
 
 STANDINGS = {
-    Standing.NEW: N_("new"),
-    Standing.WORSE: N_("worse or back"),
-    Standing.ONGOING: N_("ongoing"),
-    Standing.RESOLVED: N_("resolved"),
-    Standing.SNOOZED: N_("snoozed"),
-    Standing.ACCEPTED: N_("accepted"),
+    Standing.NEW: NN_("new", "new"),
+    Standing.WORSE: NN_("worse or back", "worse or back"),
+    Standing.ONGOING: NN_("ongoing", "ongoing"),
+    Standing.RESOLVED: NN_("resolved", "resolved"),
+    Standing.SNOOZED: NN_("snoozed", "snoozed"),
+    Standing.ACCEPTED: NN_("accepted", "accepted"),
 }
+"""Of one and of several."""
 
 PLAN_STATES = {
     PlanState.PROPOSED: N_("proposed, nothing written"),
@@ -207,7 +214,7 @@ DETAILS = {
 """Words of the engine that stand in a discrepancy's details, as people say them."""
 
 WHY = {
-    "create": N_("new"),
+    "create": N_("a new record"),
     "changed": N_("changed in {source}"),
     "first_contact": N_("first seen, taken from {source}"),
     "conflict": N_("both changed; {source} decides"),

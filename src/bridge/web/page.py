@@ -41,8 +41,14 @@ def report_page(digest: Digest, language: Language) -> str:
 
     def since(item: Item) -> str:
         runs = language.plural("seen in {number} run", "seen in {number} runs", item.entry.runs)
-        day = language.say("since {day}", day=item.entry.opened_at.date())
+        day = language.say("since {day}", day=language.day(item.entry.opened_at))
         return f"{day} ({language.age(item.days)}, {runs})"
+
+    def shared_do(group: Group) -> str:
+        """What to do about the whole group, where it is the same for several; else nothing."""
+        mapping = digest.mappings.get(group.mapping)
+        advice = {language.discrepancy(item.entry, mapping).do for item in group.items}
+        return advice.pop() if len(advice) == 1 and len(group.items) > 1 else ""
 
     return _render(
         "report.html",
@@ -56,6 +62,7 @@ def report_page(digest: Digest, language: Language) -> str:
         title_of=lambda name: titles.get(name, name),
         tally=lambda group: language.tally(Counter(item.standing for item in group.items)),
         since=since,
+        shared_do=shared_do,
     )
 
 
