@@ -118,6 +118,7 @@ def _add_only_in_airtable(draft: Draft, groups: int, enrollees: int) -> None:
 
 def _note_kin(draft: Draft) -> None:
     """Families share an e-mail, so it can never be a key: told for enrollees whose address somebody else has too."""
-    used = Counter(worker.email for copy in draft.members.values() for worker in copy.subject.workers)
-    kin = [copy.planted for copy in draft.people.values() if used[copy.subject.email] > 1]
+    emails = {row["contact_id"]: row["email"] for row in draft.civicrm.rows["Email"]}
+    used = Counter(emails.values())
+    kin = [copy.planted for copy in draft.people.values() if used[emails.get(copy.contact["id"], "")] > 1]
     draft.truth["enrollees.shared_email"] += kin

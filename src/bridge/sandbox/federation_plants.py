@@ -88,18 +88,24 @@ Choice = tuple[Kind[Subject], Subject]
 
 def choose(kinds: Sequence[Kind[Subject]], subjects: Sequence[Subject]) -> Iterator[Choice[Subject]]:
     """Which subject each kind is planted on. No two kinds on one subject need the same cell."""
-    taken: dict[str, frozenset[str]] = {each.key: frozenset() for each in subjects}
+    untouched = {each.key: each for each in subjects}
+    touched: list[tuple[Subject, frozenset[str]]] = []
     for kind in kinds:
         for _ in range(max(kind.least, round(kind.share * len(subjects)))):
-            room = [each for each in subjects if kind.fits(each) and _has_room(taken[each.key], kind.cells)]
-            found = min(room, key=lambda each: len(taken[each.key]), default=None)
+            found = next((each for each in untouched.values() if kind.fits(each)), None)
             if found is not None:
-                taken[found.key] |= kind.cells
+                touched.append((untouched.pop(found.key), kind.cells))
+                yield kind, found
+                continue
+            room = next((place for place, each in enumerate(touched) if _has_room(kind, *each)), None)
+            if room is not None:
+                found, cells = touched.pop(room)
+                touched.append((found, cells | kind.cells))
                 yield kind, found
 
 
-def _has_room(taken: frozenset[str], cells: frozenset[str]) -> bool:
-    return not taken or not (WHOLE in (taken, cells) or taken & cells)
+def _has_room(kind: Kind[Subject], subject: Subject, taken: frozenset[str]) -> bool:
+    return kind.fits(subject) and WHOLE not in (taken, kind.cells) and not taken & kind.cells
 
 
 def bend(draft: Draft, kind: Kind[Subject], subject: Subject) -> None:
