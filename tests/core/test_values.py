@@ -142,6 +142,7 @@ REFUSED: list[tuple[FieldType, Json, Reason]] = [
     (T.PHONE, "555-0188", Reason.NOT_PHONE),
     (T.PHONE, "413-555-0188 / 413-555-0189", Reason.NOT_PHONE),
     (T.PHONE, "ask Ana", Reason.NOT_PHONE),
+    (T.PHONE, "+4300000000", Reason.NOT_PHONE),
     (T.DATE, "03/04/2026", Reason.NOT_DATE),
     (T.DATE, "2026-02-30", Reason.NOT_DATE),
     (T.DATE, "2026-W01-1", Reason.NOT_DATE),

@@ -170,13 +170,20 @@ def _north_american(text: str) -> str | None:
 def _e164(text: str, region: str) -> str | None:
     try:
         number = phonenumbers.parse(text, region)
+        plain = _international(number)
+        # Of +430000000000 the library takes one more zero off at each reading: such a number cannot be kept.
+        stable = _international(phonenumbers.parse(plain)) == plain
     except phonenumbers.NumberParseException:
         return None
     # A number may be newer than the library's ranges, so its length is judged; a local one lacks its area code.
-    if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
+    whole = phonenumbers.is_possible_number_with_reason(number) == phonenumbers.ValidationResult.IS_POSSIBLE
+    if not (stable and whole):
         return None
-    plain = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     return f"{plain};ext={number.extension}" if number.extension else plain
+
+
+def _international(number: phonenumbers.PhoneNumber) -> str:
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def _date(raw: Json, field: Field, zones: Zones) -> dt.date | None:
