@@ -6,6 +6,7 @@ import hashlib
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -209,12 +210,9 @@ def test_a_name_cannot_run_or_turn_the_page_around(html: str) -> None:
 @settings(max_examples=50, deadline=None)
 @given(name=st.text(), note=st.text(), value=st.text())
 def test_no_text_adds_an_element(name: str, note: str, value: str) -> None:
-    plain_entry, plain_plan = an_entry(1, note="x"), a_plan()
-    tricky = an_entry(1, name=name, note=note or "x")
-    assert Page(report_page(told(tricky), EN)).tags == Page(report_page(told(plain_entry), EN)).tags or (
-        tricky.fingerprint != plain_entry.fingerprint
-    )
-    assert len(Page(plan_page(a_plan(name, value), EN)).tags) == len(Page(plan_page(plain_plan, EN)).tags)
+    tricky = report_page(told(an_entry(1, name=name, note=note or "x")), EN)
+    assert Page(tricky).tags == Page(report_page(told(an_entry(1, note="x")), EN)).tags
+    assert len(Page(plan_page(a_plan(name, value), EN)).tags) == len(Page(plan_page(a_plan(), EN)).tags)
 
 
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", "//evil.example"])
@@ -241,7 +239,7 @@ def test_a_screen_reader_finds_its_way() -> None:
     assert tags.count("table") == tags.count("caption")
     assert page.all("a")[0] == {"class": "skip", "href": "#main"}
     levels = [int(tag[1]) for tag in tags if re.fullmatch(r"h[1-6]", tag)]
-    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False)), "no heading level is skipped"
+    assert all(after - before <= 1 for before, after in pairwise(levels)), "no heading level is skipped"
     named = {attributes["id"] for _, attributes in page.tags if "id" in attributes}
     pointed = [
         str(attributes.get("aria-labelledby") or str(attributes.get("href", ""))[1:])
@@ -282,7 +280,5 @@ def test_a_held_plan_says_why_and_how_to_lift_it() -> None:
 
 
 def test_an_empty_plan_says_that_nothing_would_be_written() -> None:
-    assert (
-        "Nothing would be written."
-        in Page(plan_page(Plan(mapping="groups", mapping_digest="", changes=(), discrepancies=()), EN)).text
-    )
+    empty = Plan(mapping="groups", mapping_digest="", changes=(), discrepancies=())
+    assert "Nothing would be written." in Page(plan_page(empty, EN)).text
