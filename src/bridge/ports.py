@@ -514,3 +514,7 @@ class Store(Protocol):
     def seal(self, text: str) -> str:
         """A keyed digest of `text` (hex): equal texts give equal digests, and nothing can be read back."""
         ...
+
+    def forget(self, side: Side, native: str) -> Mapping[str, int]:
+        """Remove a person's values and keep the audit's shape; how many entries of each kind were emptied."""
+        ...

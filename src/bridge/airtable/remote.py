@@ -12,9 +12,14 @@ from bridge.airtable.schema import find_table, place
 from bridge.core.mapping import Mapping as FieldMapping
 from bridge.core.plan import Action, Change
 from bridge.core.record import Json, Row, Side
-from bridge.core.sight import FieldSight, Found, Sight, Whereabouts
+from bridge.core.sight import SOURCE, FieldSight, Found, Sight, Whereabouts
 from bridge.errors import AuthRejected, ConfigError, RequestRejected, UnexpectedAnswer
 from bridge.ports import Clock, Outcome, Progress, Pulled, silent
+
+
+def record_address(base_id: str, table_id: str, id: str) -> str:  # noqa: A002  # the record's native id, as everywhere
+    """A record's page in Airtable's own interface."""
+    return f"https://airtable.com/{base_id}/{table_id}/{id}"
 
 
 class AirtableRemote:
@@ -37,14 +42,20 @@ class AirtableRemote:
         An option is told by the word it was pinned with, so that a renamed one stays what the mapping calls it.
         """
         identity = self._api.identity(self._base)
-        table = find_table(self._api.tables(self._base), self._mapping.airtable.table)
+        home = pins.get(SOURCE)
+        table = find_table(self._api.tables(self._base), self._mapping.airtable.table, home)
+        if home is not None and home.id != table.id:
+            pins = {}  # the mapping names another table: what was pinned in the old one says nothing here
         places = {path: place(table, path, pins.get(path), self._named(path)) for path in sorted(self._paths())}
         scope = [formula.condition(places[path], operator, value) for path, operator, value in self._where()]
         self._seen = Door(self._api, self._base, table, places, scope)
         return Sight(
             side=self.side,
             identity=identity,
-            fields={path: sight for path, each in places.items() if (sight := each.sight()) is not None},
+            fields={
+                SOURCE: FieldSight(path=SOURCE, id=table.id, name=table.name, kind="table", writable=False),
+                **{path: sight for path, each in places.items() if (sight := each.sight()) is not None},
+            },
             drift=tuple(drift for each in places.values() for drift in each.drift),
             names=tuple(each.name for each in table.columns),
         )
@@ -91,7 +102,7 @@ class AirtableRemote:
 
     def address(self, id: str) -> str:  # noqa: A002  # the record's native id, as everywhere
         """The record's page in Airtable's own interface."""
-        return f"https://airtable.com/{self._base}/{self._door.table.id}/{id}"
+        return record_address(self._base, self._door.table.id, id)
 
     @property
     def _door(self) -> Door:

@@ -108,13 +108,18 @@ class Place:
         )
 
 
-def find_table(tables: Sequence[Any], key: str) -> Table:
-    """The table with this name or id. ConfigError names the nearest where there is none."""
+def find_table(tables: Sequence[Any], key: str, pin: FieldSight | None = None) -> Table:
+    """The table with this name or id, also where it was pinned under this name and is called otherwise today.
+
+    ConfigError names the nearest where there is none.
+    """
     try:
         read = [_table(each) for each in tables]
     except (KeyError, TypeError, AttributeError) as error:
         raise UnexpectedAnswer("Airtable's schema has tables or fields without id, name or type.") from error
     found = next((each for each in read if key in (each.id, each.name)), None)
+    if found is None and pin is not None and pin.name == key:
+        found = next((each for each in read if each.id == pin.id), None)
     if found is None:
         names = [each.name for each in read]
         near = difflib.get_close_matches(key, names, 1) or names[:5]

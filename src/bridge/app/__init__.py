@@ -24,6 +24,7 @@ from bridge.core.mapping import Mapping as FieldMapping
 from bridge.core.mapping import Mode
 from bridge.core.plan import Discrepancy, Plan
 from bridge.core.record import Link, PerSide, Side
+from bridge.core.sight import SOURCE
 from bridge.errors import BridgeError, ConfigError
 from bridge.language import Language
 from bridge.ports import Clock, Progress, Remote, RunState, Store, silent
@@ -279,6 +280,10 @@ class App:
             for each in entries
         ]
 
+    def forget(self, side: Side, native: str) -> Mapping[str, int]:
+        """Remove a person's values from the state; how many of each kind were removed."""
+        return self.store.forget(side, native)
+
     # ── checks ──
 
     def run_examples(self) -> list[dict[str, Any]]:
@@ -365,9 +370,16 @@ class App:
         return f"{moment.astimezone(ZoneInfo(self.settings.timezone)):%Y-%m-%d %H:%M}" if moment else "—"
 
     def address(self, mapping: str, side: Side, native: str) -> str | None:
-        """Where a person opens a record, None where the mapping is gone."""
+        """Where a person opens a record, without asking the systems; None where that is not known."""
         known = self.mapping_named(mapping)
-        return self.remotes(known)[side].address(native) if known is not None else None
+        if known is None:
+            return None
+        if side is Side.CIVICRM:
+            return self.remotes(known).civicrm.address(native) if self.settings.civicrm.url else None
+        from bridge.airtable.remote import record_address  # noqa: PLC0415  # slow to import
+
+        table = self.store.knowledge.pins(mapping, side).get(SOURCE)
+        return record_address(self.base_id(known), table.id, native) if table is not None else None
 
     def ledger_rows(self, entries: Sequence[Entry], language: str | None) -> list[dict[str, Any]]:
         """The entries in the stable form of `--json`."""

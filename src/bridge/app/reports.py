@@ -1,5 +1,6 @@
 """Composes what people are told: Slack messages through the outbox, the page, the CSV file. One digest feeds them all."""
 
+import dataclasses
 import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from bridge.config.settings import Settings
 from bridge.core.mapping import Mapping
+from bridge.core.plan import Plan
 from bridge.core.record import Json
 from bridge.core.report import Address, Digest
 from bridge.errors import ConfigError
@@ -17,6 +19,8 @@ from bridge.service.digest import Due, due, standing
 from bridge.slack.client import Bot, Hook, Poster
 from bridge.slack.message import Post, compose, preview
 from bridge.slack.outbox import Courier, Delivery
+from bridge.web.csv import export
+from bridge.web.page import plan_page, report_page
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +41,27 @@ class Reports:
     def standing(self) -> Digest:
         """How everything stands now, told as if for the first time."""
         return standing(self.mappings, self.store, self._now, since=None, address=self.address)
+
+    # ── files ──
+
+    def page(self, language: str | None = None) -> str:
+        """Everything as one HTML page."""
+        return report_page(self.standing(), self.language(language))
+
+    def csv(self, language: str | None = None, *, mapping: str | None = None, state: str | None = None) -> str:
+        """Everything as CSV, or one mapping's, or what is in one state."""
+        digest = self.standing()
+        items = (
+            item
+            for item in digest.items
+            if mapping in (None, item.entry.discrepancy.mapping) and state in (None, item.entry.state.value)
+        )
+        return export(dataclasses.replace(digest, items=tuple(items)), self.language(language))
+
+    def plans(self, plans: Sequence[Plan]) -> str:
+        """Plans as HTML, one page after the other."""
+        named = {mapping.name: mapping for mapping in self.mappings}
+        return "\n".join(plan_page(plan, self.language(None), named.get(plan.mapping)) for plan in plans)
 
     # ── Slack ──
 

@@ -130,15 +130,16 @@ def _summaries(results: "list[Result]") -> None:
 
 
 def _tell(bridge: "App", box: "Sandbox") -> None:
-    from bridge.slack.message import preview  # noqa: PLC0415  # only here
+    from bridge.core.record import Json  # noqa: PLC0415  # only here
+    from bridge.slack.message import preview  # noqa: PLC0415
 
     for problem in bridge.tell():
         screen.explain_error(problem)
     for name, channel in box.slack.channels.items():
         for message in channel.messages:
-            _draw(f"in {name}", preview({"blocks": message.blocks}))
+            _draw(f"in {name}", preview({"blocks": list[Json](message.blocks)}))
             for reply in message.replies:
-                _draw("in its thread", preview({"blocks": reply.blocks}))
+                _draw("in its thread", preview({"blocks": list[Json](reply.blocks)}))
 
 
 def _draw(where: str, drawn: str) -> None:

@@ -150,9 +150,8 @@ def export(
     from bridge.app import App  # noqa: PLC0415  # heavy
 
     with App.from_environment(remotes=False) as bridge:
-        entries = bridge.store.ledger.list(mapping=mapping, state=state)
-        screen.write_file(out, bridge.reports.csv(language, entries))
-        typer.echo(f"{len(entries)} discrepancies are in {out}.")
+        screen.write_file(out, bridge.reports.csv(language, mapping=mapping, state=state), encoding="utf-8-sig")
+    typer.echo(f"The discrepancies are in {out}.")
 
 
 def _entry(bridge: "App", key: str) -> "Entry":

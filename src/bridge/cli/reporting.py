@@ -40,5 +40,8 @@ def report(
             raise typer.Exit(screen.FAILED if delivery.problems else screen.DONE)
         else:
             file = out or Path(f"bridge-report.{to}")
-            screen.write_file(file, bridge.reports.page(language) if to == "html" else bridge.reports.csv(language))
+            if to == "html":
+                screen.write_file(file, bridge.reports.page(language))
+            else:
+                screen.write_file(file, bridge.reports.csv(language), encoding="utf-8-sig")
             typer.echo(f"The report is in {file}.")

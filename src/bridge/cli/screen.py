@@ -87,10 +87,10 @@ def confirm(question: str, *, yes: bool) -> None:
         raise typer.Exit(DONE)
 
 
-def write_file(file: Path, text: str) -> None:
+def write_file(file: Path, text: str, *, encoding: str = "utf-8") -> None:
     """Write a file whole. Raises ConfigError where it cannot be."""
     try:
-        file.write_text(text, encoding="utf-8")
+        file.write_text(text, encoding=encoding)
     except OSError as error:
         raise ConfigError(f"{file} cannot be written: {error.strerror}.", next_step="choose another --out.") from error
 

@@ -59,4 +59,8 @@ def forget(
     with App.from_environment(remotes=False) as bridge:
         screen.confirm(f"Remove everything this state holds of {record}? It cannot be taken back.", yes=yes)
         removed = bridge.forget(side, native)
-    typer.echo(f"Forgotten: {removed}.")
+    typer.echo(
+        "Forgotten: "
+        + (", ".join(f"{number} {what}" for what, number in removed.items() if number) or "nothing was held")
+        + "."
+    )

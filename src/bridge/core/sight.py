@@ -6,6 +6,9 @@ from enum import StrEnum
 
 from bridge.core.record import Row, Side
 
+SOURCE = ""
+"""The path under which a side's own table or entity is seen and pinned: its id makes the addresses people open."""
+
 
 @dataclass(frozen=True, slots=True)
 class Option:

@@ -18,7 +18,7 @@ from bridge.core.mapping import ExactMatch
 from bridge.core.mapping import Mapping as FieldMapping
 from bridge.core.planner import key_values
 from bridge.core.record import Base, Json, Link, PerSide, Record, Row, Side, Snapshot, Unreadable
-from bridge.core.sight import Fault, Found, Sight, Whereabouts
+from bridge.core.sight import SOURCE, Fault, FieldSight, Found, Sight, Whereabouts
 from bridge.errors import ConfigError
 from bridge.ports import Clock, Knowledge, Lease, Pulled, Remote
 from bridge.service.order import Kind, Means, Order
@@ -74,9 +74,16 @@ def look(mapping: FieldMapping, remotes: PerSide[Remote], knowledge: Knowledge, 
     pins = PerSide.of(lambda side: {} if repin else knowledge.pins(mapping.name, side))
     sights = both(lambda side: remotes[side].sight(pins[side]))
     for side, sight in sights:
-        if new := [each for path, each in sight.fields.items() if path not in pins[side]]:
+        known = {} if _moved_house(pins[side], sight) else pins[side]
+        if new := [each for path, each in sight.fields.items() if path not in known]:
             knowledge.pin(mapping.name, side, new)
     return sights
+
+
+def _moved_house(pins: Mapping[str, FieldSight], sight: Sight) -> bool:
+    """Whether the mapping names another table than the one that was pinned."""
+    before, now = pins.get(SOURCE), sight.fields.get(SOURCE)
+    return before is not None and now is not None and before.id != now.id
 
 
 def reader(mapping: FieldMapping, sights: PerSide[Sight], knowledge: Knowledge) -> Reader:

@@ -89,6 +89,10 @@ class Poster(Protocol):
         """
         ...
 
+    def identity(self) -> str:
+        """Who we are there, in a few words. AuthRejected or Unavailable if nobody says so."""
+        ...
+
 
 class Bot:
     """A bot token, with the scope `chat:write`; `channels:history` (`groups:history`) and `channels:read` let it look back."""
@@ -126,6 +130,11 @@ class Bot:
                 next_step="Add the scopes `channels:history` and `channels:read` to the app, and name the channel by its id.",
             ) from refused
         return None
+
+    def identity(self) -> str:
+        """The bot's name and its workspace."""
+        answer = self._read("auth.test", {})
+        return f"signed in as {answer.get('user')} of {answer.get('team')}"
 
     def _id_of(self, channel: str) -> str:
         if not channel.startswith("#"):
@@ -193,6 +202,10 @@ class Hook:
 
     def edit(self, place: Place, payload: Mapping[str, Json]) -> None:
         """Nothing: a webhook cannot edit."""
+
+    def identity(self) -> str:
+        """That a webhook is set: it cannot be asked without posting."""
+        return "a webhook is set; it posts to its own channel, without threads or edits"
 
     def find(self, channel: str, key: str, since: dt.datetime, thread: Place | None) -> Place | None:  # noqa: ARG002  # nothing to use them for
         """Raises OutcomeUnknown: a webhook cannot look back."""

@@ -1,0 +1,265 @@
+"""Every command as an operator meets it: output, exit codes, and what it says to bad input."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from desk import Desk
+
+DISCREPANCY_KEYS = [
+    "id", "fingerprint", "mapping", "code", "rule", "severity", "state", "name", "civicrm_id", "airtable_id", "field",
+    "opened_at", "runs", "days", "assignee", "snoozed_until", "text",
+]  # fmt: skip
+RUN_KEYS = {"id", "mapping", "mode", "state", "started_at", "finished_at", "changes", "discrepancies", "digest"}
+
+
+def writes_taken(desk: Desk) -> int:
+    """How many requests that write Airtable has had."""
+    return sum(each.method in ("PATCH", "PUT", "DELETE") for each in desk.box.servers.airtable.requests)
+
+
+def test_a_sync_corrects_and_the_next_one_writes_nothing(desk: Desk) -> None:
+    first = desk.bridge("sync", "--json")
+    assert first.code in (0, 3), first.err
+    for run in first.json:
+        assert set(run) >= RUN_KEYS
+        if run["state"] == "held":
+            approved = desk.bridge("sync", "--approve", run["digest"][:12])
+            assert approved.code == 0, approved.err
+    before = writes_taken(desk)
+    second = desk.bridge("sync", "--json")
+    assert second.code == 0, second.err
+    assert [run["changes"] for run in second.json] == [0, 0]
+    assert writes_taken(desk) == before
+
+
+def test_a_plan_writes_nothing_and_ends_with_its_digest(desk: Desk) -> None:
+    ended = desk.bridge("plan", "benefits-groups")
+    assert ended.code == 0, ended.err
+    last = ended.out.strip().splitlines()[-1]
+    assert last.startswith("digest: ")
+    assert len(last.removeprefix("digest: ")) == 64
+    assert writes_taken(desk) == 0
+
+
+def test_a_plan_file_is_applied_once_and_only_where_writing_is_switched_on(desk: Desk) -> None:
+    assert desk.bridge("plan", "benefits-groups", "--out", "plan.json").code == 0
+    digest = json.loads((desk.folder / "plan.json").read_text())["digest"]
+    observed = desk.bridge("apply", "plan.json", BRIDGE_MODE="observe")
+    assert observed.code == 2
+    assert "BRIDGE_MODE" in observed.err
+    applied = desk.bridge("apply", "plan.json", "--json")
+    assert applied.code == 0, applied.err
+    assert applied.json[0]["digest"] == digest
+    again = desk.bridge("apply", "plan.json")
+    assert again.code == 2
+    assert "cannot be applied again" in again.err
+
+
+def test_a_plan_file_that_was_edited_is_refused(desk: Desk) -> None:
+    desk.bridge("plan", "benefits-groups", "--out", "plan.json")
+    file = desk.folder / "plan.json"
+    file.write_text(file.read_text().replace('"clears":false', '"clears":true'))
+    ended = desk.bridge("apply", "plan.json")
+    assert ended.code == 2
+    assert "was edited" in ended.err
+
+
+def test_what_runs_and_discrepancies_print_for_scripts_is_stable(desk: Desk) -> None:
+    desk.bridge("sync", "benefits-groups", BRIDGE_MODE="observe")
+    runs = desk.bridge("runs", "--json").json
+    assert set(runs[0]) >= RUN_KEYS
+    rows = desk.bridge("discrepancies", "list", "--json").json
+    assert rows
+    assert all(list(row) == DISCREPANCY_KEYS for row in rows)
+    status = desk.bridge("status", "--json").json
+    assert {each["mapping"] for each in status["mappings"]} == {"benefits-groups", "benefits-enrollees"}
+    shown = desk.bridge("show", str(runs[0]["id"]))
+    assert shown.code == 0
+    assert runs[0]["digest"] in shown.out
+
+
+def test_a_person_can_snooze_accept_and_reopen(desk: Desk) -> None:
+    desk.bridge("sync", "benefits-groups", BRIDGE_MODE="observe")
+    number = str(desk.bridge("discrepancies", "list", "--json").json[0]["id"])
+    assert desk.bridge("discrepancies", "snooze", number, "--days", "7", "--by", "maria").code == 0
+    shown = desk.bridge("discrepancies", "show", number, "--json").json
+    assert shown["state"] == "snoozed"
+    assert shown["history"][-1]["by"] == "maria"
+    assert desk.bridge("discrepancies", "reopen", number).code == 0
+    wrong = desk.bridge("discrepancies", "accept", number, "--reason", "because")
+    assert wrong.code == 2
+    assert "--reason takes" in wrong.err
+
+
+def test_one_record_is_explained_and_synced_alone(desk: Desk) -> None:
+    desk.bridge("sync", "benefits-groups", BRIDGE_MODE="observe")
+    with_both = next(
+        row for row in desk.bridge("discrepancies", "list", "--json").json if row["civicrm_id"] and row["airtable_id"]
+    )
+    record = f"civicrm:{with_both['civicrm_id']}"
+    explained = desk.bridge("explain", record, "--json")
+    assert explained.code == 0, explained.err
+    assert explained.json[0]["airtable_id"] == with_both["airtable_id"]
+    synced = desk.bridge("sync", "benefits-groups", "--record", record, "--json")
+    assert synced.code == 0, synced.err
+    assert synced.json[0]["kind"] == "record"
+
+
+@pytest.mark.parametrize(("to", "file"), [("html", "bridge-report.html"), ("csv", "bridge-report.csv")])
+def test_a_report_is_written_where_one_looks_for_it(desk: Desk, to: str, file: str) -> None:
+    desk.bridge("sync", "benefits-groups", BRIDGE_MODE="observe")
+    ended = desk.bridge("report", "--to", to)
+    assert ended.code == 0, ended.err
+    assert (desk.folder / file).stat().st_size > 500
+
+
+def test_slack_is_told_once_and_its_preview_posts_nothing(desk: Desk) -> None:
+    preview = desk.bridge("report", "--to", "slack", "--preview")
+    assert preview.code == 0, preview.err
+    assert not any(channel.messages for channel in desk.box.slack.channels.values())
+    desk.bridge("sync", "benefits-groups", BRIDGE_MODE="observe")
+    desk.bridge("sync", "benefits-groups", BRIDGE_MODE="observe")
+    posted = [message for channel in desk.box.slack.channels.values() for message in channel.messages]
+    assert len(posted) == 1
+
+
+def test_detailed_exit_code_tells_that_there_is_something_to_see(desk: Desk) -> None:
+    assert desk.bridge("plan", "benefits-groups", "--detailed-exitcode").code == 4
+
+
+def test_check_holds_the_examples_and_the_live_schemas(desk: Desk) -> None:
+    offline = desk.bridge("check", BRIDGE_CIVICRM__API_KEY="", BRIDGE_AIRTABLE__TOKEN="")
+    assert offline.code == 0, offline.err + offline.out
+    assert "examples hold" in offline.out
+    live = desk.bridge("check", "--live")
+    assert live.code == 0, live.err + live.out
+
+
+def test_doctor_finds_everything_well(desk: Desk) -> None:
+    ended = desk.bridge("doctor")
+    assert ended.code == 0, ended.out
+    assert "MEND" not in ended.out
+
+
+def test_missing_settings_are_all_told_at_once(desk: Desk) -> None:
+    ended = desk.bridge("plan", BRIDGE_CIVICRM__API_KEY="", BRIDGE_AIRTABLE__TOKEN="")
+    assert ended.code == 2
+    assert "BRIDGE_CIVICRM__API_KEY" in ended.err
+    assert "BRIDGE_AIRTABLE__TOKEN" in ended.err
+
+
+def test_a_wrong_token_is_for_the_operator_to_mend_and_is_not_shown(desk: Desk) -> None:
+    ended = desk.bridge("plan", BRIDGE_AIRTABLE__TOKEN="patWrongToken0001.secretsecret")
+    assert ended.code == 2
+    assert "secretsecret" not in ended.out + ended.err
+    assert "Next:" in ended.err
+
+
+def test_a_wrong_civicrm_key_is_for_the_operator_to_mend_and_is_not_shown(desk: Desk) -> None:
+    ended = desk.bridge("plan", BRIDGE_CIVICRM__API_KEY="wrong-key-0001")
+    assert ended.code == 2
+    assert "wrong-key-0001" not in ended.out + ended.err
+
+
+def test_a_host_that_does_not_answer_is_a_failure_that_a_rerun_may_mend(desk: Desk) -> None:
+    ended = desk.bridge("sync", "benefits-groups", BRIDGE_CIVICRM__URL="http://127.0.0.1:9")
+    assert ended.code == 1
+    assert "Next:" in ended.err
+
+
+def test_broken_yaml_is_told_with_its_place(desk: Desk) -> None:
+    (desk.folder / "mappings" / "broken.yaml").write_text("mapping: broken\nfields: [\n")
+    ended = desk.bridge("check")
+    assert ended.code == 2
+    assert "broken.yaml:" in ended.err
+
+
+def test_a_folder_without_mappings_says_what_to_do(desk: Desk) -> None:
+    empty = desk.folder / "empty"
+    empty.mkdir()
+    ended = desk.bridge("plan", BRIDGE_MAPPINGS=str(empty))
+    assert ended.code == 2
+    assert "bridge init" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("plan", "no-such-mapping"), "No mapping is called no-such-mapping"),
+        (("sync", "--record", "salesforce:1"), "Expected SIDE:ID"),
+        (("sync", "--record", "civicrm:12; drop"), "Expected a number"),
+        (("sync", "--record", "airtable:12"), "Expected rec"),
+        (("sync", "--record", "civicrm:1", "--delta"), "exclude each other"),
+        (("sync", "--approve", "0123456789ab"), "No plan with the digest"),
+        (("apply", "nothing.json"), "cannot be read"),
+        (("show", "999"), "There is no run 999"),
+        (("undo", "999", "--yes"), "There is no run 999"),
+        (("plan", "--format", "pdf"), "--format takes"),
+        (("report", "--to", "fax"), "--to takes"),
+        (("discrepancies", "show", "999"), "There is no discrepancy 999"),
+        (("nonsense",), "No such command"),
+    ],
+)
+def test_bad_words_end_with_two_and_say_what_was_expected(desk: Desk, words: tuple[str, ...], said: str) -> None:
+    ended = desk.bridge(*words)
+    assert ended.code == 2, ended.out + ended.err
+    assert said in " ".join(ended.err.split())
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("sqlite:////proc/nowhere/bridge.db", (1, 2)),
+        ("mysql://root@127.0.0.1/test", (2,)),
+        ("postgresql://nobody:wrong@127.0.0.1:9/none", (1, 2)),
+    ],
+)
+def test_a_state_that_cannot_be_opened_is_told_without_its_password(desk: Desk, url: str, code: tuple[int, ...]) -> None:
+    ended = desk.bridge("runs", BRIDGE_STATE_URL=url)
+    assert ended.code in code
+    assert "wrong" not in ended.err
+    assert ended.err.strip()
+
+
+def test_every_command_has_help_with_an_example(desk: Desk) -> None:
+    commands = [
+        "demo",
+        "sandbox",
+        "check",
+        "doctor",
+        "plan",
+        "apply",
+        "sync",
+        "undo",
+        "runs",
+        "show",
+        "status",
+        "explain",
+        "report",
+        "forget",
+    ]
+    groups = [("discrepancies", "list"), ("matches", "confirm"), ("db", "backup")]
+    for words in [*((each,) for each in commands), *groups]:
+        ended = desk.bridge(*words, "--help")
+        assert ended.code == 0, words
+        assert "Example:" in ended.out, words
+
+
+def test_forgetting_asks_first(desk: Desk) -> None:
+    ended = desk.bridge("forget", "civicrm:5")
+    assert ended.code == 2
+    assert "--yes" in ended.err
+
+
+def test_the_state_can_be_backed_up_and_checked(desk: Desk) -> None:
+    desk.bridge("sync", "benefits-groups", BRIDGE_MODE="observe")
+    assert desk.bridge("db", "backup", "copy.db").code == 0
+    assert (desk.folder / "copy.db").stat().st_size > 0
+    assert desk.bridge("db", "check", BRIDGE_STATE_URL=f"sqlite:///{desk.folder}/copy.db").code == 0
+
+
+def test_no_file_is_left_behind_by_looking(desk: Desk, tmp_path: Path) -> None:
+    desk.bridge("runs")
+    assert {each.name for each in tmp_path.iterdir()} <= {"mappings", "bridge.db", "bridge.db-wal", "bridge.db-shm"}
