@@ -147,10 +147,13 @@ def test_an_unknown_option_is_refused_with_airtables_misleading_words(client: Cl
 
 
 def test_typecast_reads_text_and_makes_options(client: Client, airtable: Airtable) -> None:
-    body = {"fields": {"Status": "Golld", "Workers": "1,200", "Plans": "Dental, Vision"}, "typecast": True}
-    record = client("POST", f"{BASE}/Groups", body).json()["id"]
+    fields = {"Status": "Golld", "Workers": "1,200", "Plans": "Dental, Vision", "Archived": "yes", "Group name": 12}
+    record = client("POST", f"{BASE}/Groups", {"fields": fields, "typecast": True}).json()["id"]
     row = airtable.row(BASE, "Groups", record)
     assert (row["Status"], row["Workers"], row["Plans"]) == ("Golld", 1200, ["Dental", "Vision"])
+    assert (row["Archived"], row["Group name"]) == (True, "12")
+    unfit = {"fields": {"Workers": "many"}, "typecast": True}
+    assert client.refusal("POST", f"{BASE}/Groups", unfit) == (422, "INVALID_VALUE_FOR_COLUMN")
 
 
 def test_cells_answer_in_airtables_own_form(client: Client) -> None:
@@ -228,6 +231,27 @@ def test_upsert_makes_updates_and_refuses_the_ambiguous(client: Client, airtable
     assert len(airtable.rows(BASE, "Groups")) == 3
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"records": [{"id": "rec0", "fields": {}}] * 2},
+        {"records": [{"fields": {}}]},
+        {"records": []},
+        {"records": [{"id": "rec0"}]},
+        {"records": [{"fields": {}}], "performUpsert": {"fieldsToMergeOn": []}},
+        {"records": [{"fields": {"Archived": True}}], "performUpsert": {"fieldsToMergeOn": ["Archived"]}},
+    ],
+)
+def test_an_update_that_names_no_record_is_refused(client: Client, body: dict[str, Any]) -> None:
+    assert client("PATCH", f"{BASE}/Groups", body).status_code == 422
+
+
+def test_a_record_is_found_by_id_through_any_table_of_its_base(client: Client) -> None:
+    record = client.create(**{"Group name": "Arroyo"})
+    assert client("GET", f"{BASE}/Enrollees/{record}").json()["fields"]["Group name"] == "Arroyo"
+    assert client.refusal("PATCH", f"{BASE}/Enrollees/{record}", {"fields": {}}) == (404, "MODEL_ID_NOT_FOUND")
+
+
 def test_deleting_tells_what_is_gone(client: Client) -> None:
     record = client.create()
     answer = client("DELETE", f"{BASE}/Groups", **{"records[]": [record]})
@@ -280,7 +304,9 @@ def test_a_list_can_be_sorted_cut_and_keyed_by_id(client: Client, airtable: Airt
     assert [each["fields"] for each in records] == [{key: 3}, {}, {key: 5}]
 
 
-@pytest.mark.parametrize("body", [{"pageSize": 101}, {"fields": ["Nope"]}, {"timeZone": "utc"}, {"pageSize": "many"}])
+@pytest.mark.parametrize(
+    "body", [{"pageSize": 101}, {"view": "My view"}, {"fields": ["Nope"]}, {"timeZone": "utc"}, {"pageSize": "many"}]
+)
 def test_a_list_that_asks_for_the_impossible_is_refused(client: Client, body: dict[str, Any]) -> None:
     assert client("POST", f"{BASE}/Groups/listRecords", body).status_code == 422
 
@@ -318,6 +344,42 @@ def test_filters_written_by_pyairtable_are_understood(client: Client) -> None:
     assert client.found(str(wanted)) == [arroyo]
     later = formulas.IS_AFTER(formulas.CREATED_TIME(), NOON - dt.timedelta(seconds=1))
     assert len(client.found(str(later))) == 2
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "LOWER({Group name}) = 'arroyo' & ' bakery'",
+        "UPPER(TRIM('  arroyo ')) = 'ARROYO'",
+        "LEN({Group name}) = 5 + 2 * 4",
+        "-{Workers} < -3",
+        "{Workers} / 2 = 2",
+        "{Workers} - 1 > 2.5",
+        "IF({Workers} > 3, 'many')",
+        "NOT(IF({Workers} > 5, 'many'))",
+        "CONCATENATE({Workers}, '/', {Archived}) = '4/0'",
+        "IS_SAME({Effective date}, DATETIME_PARSE('2026-01-01'))",
+        "({Group name} < 'B') = TRUE()",
+        "{Group name} != BLANK()",
+        "{Workers} >= 4",
+        "{Workers} <= 4",
+        "'2026' & {Effective date} = '20262026-01-01T00:00:00.000Z'",
+        "{Enrollees} = 'Ana, Ben'",
+    ],
+)
+def test_a_formula_reckons_as_airtable_does(client: Client, airtable: Airtable, formula: str) -> None:
+    record = client.create(**{"Group name": "Arroyo Bakery", "Workers": 4, "Effective date": "2026-01-01"})
+    for name in ("Ana", "Ben"):
+        airtable.create(BASE, "Enrollees", {"Name": name, "Group": [record]})
+    assert client.found(formula) == [record]
+
+
+@pytest.mark.parametrize(
+    "formula", ["{Workers} / 0 = {Workers} / 0 - 1", "0 / 0", "{Group name} + 1", "IS_BEFORE({Effective date}, TRUE())"]
+)
+def test_a_formula_without_a_value_drops_the_record(client: Client, formula: str) -> None:
+    client.create(**{"Group name": "Arroyo"})
+    assert client.found(formula) == []
 
 
 @pytest.mark.parametrize("formula", ["{Nope}='x'", "MEDIAN(1,2)", "{Status", "“x”=1", "NOT()", "1 +", "AND()"])
@@ -360,6 +422,41 @@ def test_a_removed_field_takes_its_cells_along(client: Client, airtable: Airtabl
     assert airtable.row(BASE, "Enrollees", ana) == {"Name": "Ana"}
     assert "Enrollees" not in airtable.row(BASE, "Groups", group)
     assert [each.name for each in airtable.table(BASE, "Groups").fields.values()][-1] == "Each"
+
+
+def test_columns_count_number_and_look_through_links(client: Client, airtable: Airtable) -> None:
+    airtable.add_field(BASE, "Groups", Column("How many", "count", {"recordLinkFieldId": "Enrollees"}))
+    airtable.add_field(BASE, "Groups", Column("Number", "autoNumber"))
+    lookup = {"recordLinkFieldId": "Enrollees", "fieldIdInLinkedTable": "Name"}
+    airtable.add_field(BASE, "Groups", Column("Who", "multipleLookupValues", lookup))
+    group = client.create(**{"Group name": "Arroyo"})
+    for name in ("Ana", None):
+        airtable.create(BASE, "Enrollees", {"Name": name, "Group": [group]})
+    row = airtable.row(BASE, "Groups", group)
+    assert (row["How many"], row["Number"], row["Who"]) == (2, 1, ["Ana", None])
+    airtable.remove_field(BASE, "Enrollees", "Name")
+    assert "Who" not in airtable.row(BASE, "Groups", group)
+
+
+def test_a_formula_whose_column_is_gone_shows_an_error(client: Client, airtable: Airtable) -> None:
+    record = client.create(Workers=4)
+    airtable.remove_field(BASE, "Groups", "Workers")
+    assert airtable.row(BASE, "Groups", record)["Label"] == {"error": "#ERROR!"}
+
+
+def test_naive_times_are_of_the_columns_zone(client: Client, airtable: Airtable) -> None:
+    airtable.add_field(BASE, "Groups", Column("Due", "dateTime", {"timeZone": "America/New_York"}))
+    record = client.create(**{"Due": "2026-07-01T09:00:00", "Called at": "2026-07-01T09:00:00"})
+    row = airtable.row(BASE, "Groups", record)
+    assert (row["Due"], row["Called at"]) == ("2026-07-01T13:00:00.000Z", "2026-07-01T09:00:00.000Z")
+
+
+def test_a_table_may_be_renamed_under_its_id(client: Client, airtable: Airtable) -> None:
+    table = airtable.table(BASE, "Groups").id
+    record = client.create(Workers=4)
+    airtable.rename_table(BASE, "Groups", "Co-ops")
+    assert client("GET", f"{BASE}/Groups").status_code == 403
+    assert [each["id"] for each in client("GET", f"{BASE}/{table}").json()["records"]] == [record]
 
 
 def test_a_retyped_field_keeps_what_can_be_cast(client: Client, airtable: Airtable) -> None:

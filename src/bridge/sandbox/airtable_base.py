@@ -53,9 +53,13 @@ class Table:
         """The column whose cell names the record."""
         return next(iter(self.fields.values()))
 
+    def find_column(self, key: str) -> Field | None:
+        """The column with this id or name, or None."""
+        return self.fields.get(key) or next((each for each in self.fields.values() if each.name == key), None)
+
     def column(self, key: str) -> Field:
         """The column with this id or name. AirtableError 422 where there is none."""
-        found = self.fields.get(key) or next((each for each in self.fields.values() if each.name == key), None)
+        found = self.find_column(key)
         if found is None:
             raise AirtableError(422, "UNKNOWN_FIELD_NAME", f'Unknown field name: "{key}"')
         return found
@@ -233,8 +237,10 @@ class RecordView:
         return max((touched[key] for each in fields if (key := self.table.column(each).id) in touched), default=None)
 
     def operand(self, field: str) -> Operand:
-        """The cell of the column with this name or id, as formulas reckon with it."""
-        column = self.table.column(field)
+        """The cell of the column with this name or id, as formulas reckon with it. FormulaFault if it is gone."""
+        column = self.table.find_column(field)
+        if column is None:
+            raise FormulaFault
         match column.type:
             case "createdTime":
                 return self.created
