@@ -66,13 +66,13 @@ class Spot:
     @property
     def may_write(self) -> bool:
         """Whether CiviCRM takes values here: a plain or custom field, of the record itself or through a location join."""
-        near = not self.via or (self.alias is None and len(self.via) == 1 and _LOCATION.fullmatch(self.via[0]) is not None)
+        near = not self.via or (self.is_location and self.alias is None)
         return near and self.spec.type in ("Field", "Custom") and not self.spec.readonly and self.spec.name not in _GIVEN
 
     @property
     def is_location(self) -> bool:
-        """Whether it is written through a join to the primary or billing email, phone or address."""
-        return bool(self.via)
+        """Whether it is reached through the contact's primary or billing email, phone or address."""
+        return len(self.via) == 1 and _LOCATION.fullmatch(self.via[0]) is not None
 
     @property
     def max_length(self) -> int | None:
