@@ -180,8 +180,8 @@ def test_a_snooze_ends_when_the_matter_gets_more_severe() -> None:
 
 
 def test_an_accepted_one_stays_quiet_until_its_facts_change() -> None:
-    entry, event = accept(opened(a_discrepancy())[0], Reason.EXCEPTION, by="ana", at=MONDAY)
-    assert (entry.state, entry.accepted_reason, event.note) == (State.ACCEPTED, "exception", "exception")
+    entry, event = accept(opened(a_discrepancy())[0], Reason.AGREED_EXCEPTION, by="ana", at=MONDAY)
+    assert (entry.state, entry.accepted_reason, event.note) == (State.ACCEPTED, "agreed_exception", "agreed_exception")
     assert run((entry,), a_discrepancy()).events == ()
     step = run((entry,), a_discrepancy(evidence="e2"))
     assert happened(step) == [Happened.REOPENED]

@@ -116,7 +116,7 @@ def a_morning() -> Digest:
         an_entry(2, assignee="Lupe", note="phoned"),
         an_entry(3, name="Casa Verde"),
         an_entry(4, state=State.SNOOZED, snoozed_until=dt.date(2026, 12, 1)),
-        an_entry(5, state=State.ACCEPTED, accepted_reason="exception"),
+        an_entry(5, state=State.ACCEPTED, accepted_reason="agreed_exception"),
         an_entry(6, state=State.RESOLVED),
     )
 

@@ -48,7 +48,7 @@ class Reason(StrEnum):
     """Why people let a discrepancy stand."""
 
     BOTH_RIGHT = "both_right"
-    EXCEPTION = "exception"
+    AGREED_EXCEPTION = "agreed_exception"
     TIMING = "timing"
     NOT_OURS = "not_ours"
     HISTORICAL = "historical"

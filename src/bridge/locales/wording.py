@@ -197,7 +197,7 @@ PLAN_STATES = {
 
 REASONS = {
     Reason.BOTH_RIGHT: N_("both are right"),
-    Reason.EXCEPTION: N_("an agreed exception"),
+    Reason.AGREED_EXCEPTION: N_("an agreed exception"),
     Reason.TIMING: N_("settles by itself"),
     Reason.NOT_OURS: N_("somebody else has to mend it"),
     Reason.HISTORICAL: N_("too old to be worth mending"),
