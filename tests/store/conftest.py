@@ -86,3 +86,18 @@ def state(url: str, clock: Clock) -> Iterator[State]:
     opened = State(url, clock)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def file_state(tmp_path: Path, clock: Clock) -> Iterator[State]:
+    """A state in a file, for what only files have."""
+    opened = State(f"sqlite:///{tmp_path}/bridge.db", clock)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def postgres_url() -> Iterator[str]:
+    """An empty schema on a server."""
+    with postgres_schema() as address:
+        yield address

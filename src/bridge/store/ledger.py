@@ -19,6 +19,7 @@ from bridge.store.database import Database
 _table = schema.entries
 _REMEMBERED = dt.timedelta(days=90)
 _SHORTEST_PREFIX = 6
+_LONGEST_NUMBER = 18  # digits that a 64-bit integer surely holds
 _BY_STATE = case({State.OPEN.value: 0, State.SNOOZED.value: 1, State.ACCEPTED.value: 2}, value=_table.c.state, else_=3)
 _BY_SEVERITY = case({Severity.HIGH.value: 0, Severity.MEDIUM.value: 1}, value=_table.c.severity, else_=2)
 
@@ -62,7 +63,8 @@ class SqlLedger:
         Raises ConfigError where several fingerprints begin so.
         """
         with self._database.reading() as connection:
-            rows = connection.execute(select(_table).where(_table.c.id == int(key))).all() if key.isdecimal() else []
+            named = len(key) <= _LONGEST_NUMBER and key.isdecimal()
+            rows = connection.execute(select(_table).where(_table.c.id == int(key))).all() if named else []
             if not rows and len(key) >= _SHORTEST_PREFIX:
                 rows = connection.execute(select(_table).where(_table.c.fingerprint.startswith(key, autoescape=True))).all()
         if len(rows) > 1:

@@ -34,8 +34,8 @@ class SqlOutbox:
             "error": "",
         }
         with self._database.writing() as connection:
-            added = connection.execute(insert_into(connection, outbox).values(row).on_conflict_do_nothing())
-            if added.rowcount:
+            added = insert_into(connection, outbox).values(row).on_conflict_do_nothing().returning(outbox.c.id)
+            if connection.execute(added).first() is not None:
                 return True
             sent = (outbox.c.key == key, outbox.c.state == OutboxState.SENT.value)
             connection.execute(update(outbox).where(*sent).values(payload=dict(payload)))

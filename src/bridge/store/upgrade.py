@@ -61,20 +61,27 @@ def migrate(database: Database, to: str = REVISIONS[-1]) -> None:
     with database.writing() as connection:
         if not database.embedded:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        if revision_of(connection, database.place) != to:
-            _run(connection, to)
+        if (found := revision_of(connection, database.place)) != to:
+            _run(connection, found, to, database.place)
 
 
-def _run(connection: Connection, to: str) -> None:
+def _run(connection: Connection, found: str | None, to: str, place: str) -> None:
     # Alembic costs a tenth of a second to import, and only the first start and upgrades need it.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
+    from alembic.util import CommandError  # noqa: PLC0415
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, to)
+    try:
+        command.upgrade(config, to)
+    except CommandError as error:
+        raise StoreError(
+            f"The state at {place} cannot be upgraded from schema {found} to {to}.",
+            next_step="install bridge again, all of its files; the state is as it was.",
+        ) from error
 
 
 def _keep_copy(database: Database, revision: str) -> Path:
