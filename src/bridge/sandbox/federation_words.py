@@ -107,5 +107,6 @@ def email_as_written(rng: random.Random, email: str) -> str:
 
 def mistyped(text: str) -> str:
     """The text with two letters in its middle the wrong way round: similar, and not the same."""
-    at = next(place for place in range(len(text) // 2, 0, -1) if text[place] != text[place - 1])
+    pairs = (place for place in range(len(text) // 2, 0, -1) if text[place - 1 : place + 1].isalpha())
+    at = next(place for place in pairs if text[place] != text[place - 1])
     return text[: at - 1] + text[at] + text[at - 1] + text[at + 1 :]
