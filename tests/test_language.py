@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bridge
+from bridge.core.canonical import Reason as Remark
 from bridge.core.ledger import Entry, Reason, State
 from bridge.core.mapping import (
     AirtableSource,
@@ -165,6 +166,18 @@ def test_the_words_of_the_engine_are_said_in_the_readers_language() -> None:
     assert ES.discrepancy(absent).what == (
         "Arroyo Bakery ya no se encuentra en CiviCRM: está en la papelera. No se cambió nada en Airtable."
     )
+
+
+def test_a_remark_of_the_engine_is_said_in_the_readers_language() -> None:
+    assert {each.value for each in Remark} == wording.REMARKS
+    remark = f"CiviCRM: {Remark.NOT_DATE}; Airtable: {Remark.NOT_PHONE}"
+    found = a_discrepancy(206, details={"reason": remark})
+    assert (
+        ES.discrepancy(found).reason == "CiviCRM: Esto no es una fecha.; Airtable: Esto no es un número de teléfono completo."
+    )
+    assert EN.discrepancy(found).reason == remark
+    refused = a_discrepancy(401, details={"reason": "12: Something; of theirs"})
+    assert ES.discrepancy(refused).reason == "12: Something; of theirs"
 
 
 def test_a_rule_speaks_its_authors_words_with_dates_as_people_write_them() -> None:

@@ -142,7 +142,7 @@ class Language:
         """
         found = told.discrepancy if isinstance(told, Entry) else told
         values = self._values(found, mapping)
-        reason = plain(found.details.get("reason", ""))
+        reason = self._remark(plain(found.details.get("reason", "")))
         rule = rule_of(mapping, found.rule)
         if rule is not None and rule.say:
             return Sentence(self.text(rule.say, **values), self.text(rule.do, **values), reason)
@@ -199,6 +199,14 @@ class Language:
             values |= {"owner": owner.title, "edited": owner.other.title}
         known = wording.DETAILS
         return values | {key: self.say(known[value]) if value in known else value for key, value in found.details.items()}
+
+    def _remark(self, reason: str) -> str:
+        """The engine's remark, with those of its sentences translated that are fixed; each may follow its side's name."""
+        parts = (part.rpartition(": ") for part in reason.split("; "))
+        return "; ".join(f"{side}{colon}{self._fixed(sentence)}" for side, colon, sentence in parts)
+
+    def _fixed(self, sentence: str) -> str:
+        return self.say(sentence) if sentence in wording.REMARKS else sentence
 
     def _fill(self, template: str, values: Mapping[str, object]) -> str:
         return _PLACEHOLDER.sub(lambda match: self._spoken(values.get(match[1])), template)

@@ -1,7 +1,7 @@
 """The life of a discrepancy: opened, ongoing, resolved, reopened; beside it assigned, snoozed, accepted.
 
-One entry per fingerprint. Only a whole, complete run resolves. The reasons for accepting follow the reason codes of CLER,
-the US clearing house for benefits enrolment: few, fixed, and countable.
+One entry per fingerprint. Only a whole, complete run resolves. The reasons for accepting follow the reason codes of the US
+clearing house for benefits enrolment: few, fixed, and countable.
 """
 
 import datetime as dt

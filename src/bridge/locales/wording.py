@@ -213,6 +213,32 @@ DETAILS = {
 }
 """Words of the engine that stand in a discrepancy's details, as people say them."""
 
+REMARKS = frozenset(
+    {
+        N_("The system shows an error in this cell."),
+        N_("This is not a plain value."),
+        N_("Several values stand where one is meant."),
+        N_("This text holds characters that cannot be stored."),
+        N_("This is not an e-mail address."),
+        N_("This is not a whole phone number."),
+        N_("This is not a date."),
+        N_("This is a date with a time of day, and the mapping does not say `from: datetime`."),
+        N_("This is not a date with a time of day."),
+        N_("This is not a number."),
+        N_("This is not a whole number."),
+        N_("This number is larger than can be kept exactly."),
+        N_("This is neither yes nor no."),
+        N_("This is not a web address."),
+        N_("The mapping does not name this option."),
+        N_("The record referred to has no partner on the other side yet."),
+        N_('CiviCRM reads the word "null" as blank.'),
+        N_("A checkbox in Airtable cannot be blank."),
+        N_("This number has more digits than travel unchanged."),
+        N_("Several names in CiviCRM share this option."),
+    }
+)
+"""Why a cell cannot be read or written: the engine's own sentences, word for word."""
+
 WHY = {
     "create": N_("a new record"),
     "changed": N_("changed in {source}"),
