@@ -170,12 +170,13 @@ def test_the_words_of_the_engine_are_said_in_the_readers_language() -> None:
 
 def test_a_remark_of_the_engine_is_said_in_the_readers_language() -> None:
     assert {each.value for each in Remark} == wording.REMARKS
-    remark = f"CiviCRM: {Remark.NOT_DATE}; Airtable: {Remark.NOT_PHONE}"
-    found = a_discrepancy(206, details={"reason": remark})
-    assert (
-        ES.discrepancy(found).reason == "CiviCRM: Esto no es una fecha.; Airtable: Esto no es un número de teléfono completo."
-    )
-    assert EN.discrepancy(found).reason == remark
+    for each in Remark:
+        remark = f"CiviCRM: {each}; Airtable: {Remark.NOT_PHONE}"
+        found = a_discrepancy(206, details={"reason": remark})
+        assert EN.discrepancy(found).reason == remark
+        spanish = ES.discrepancy(found).reason
+        assert str(each) not in spanish
+        assert spanish.endswith("Airtable: Esto no es un número de teléfono completo.")
     refused = a_discrepancy(401, details={"reason": "12: Something; of theirs"})
     assert ES.discrepancy(refused).reason == "12: Something; of theirs"
 

@@ -38,6 +38,7 @@ MISSING = "…"
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _TURNING = frozenset("\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
+_SIDES = frozenset(side.title for side in Side)
 _ONE_SIDED = frozenset({101, 102, 103, 105})
 
 
@@ -201,12 +202,14 @@ class Language:
         return values | {key: self.say(known[value]) if value in known else value for key, value in found.details.items()}
 
     def _remark(self, reason: str) -> str:
-        """The engine's remark, with those of its sentences translated that are fixed; each may follow its side's name."""
-        parts = (part.rpartition(": ") for part in reason.split("; "))
-        return "; ".join(f"{side}{colon}{self._fixed(sentence)}" for side, colon, sentence in parts)
+        """The engine's remark, with its fixed sentences translated; each may follow the name of its side."""
+        return "; ".join(map(self._translated, reason.split("; ")))
 
-    def _fixed(self, sentence: str) -> str:
-        return self.say(sentence) if sentence in wording.REMARKS else sentence
+    def _translated(self, remark: str) -> str:
+        side, _, sentence = remark.partition(": ")
+        if side in _SIDES:
+            return f"{side}: {self._translated(sentence)}"
+        return self.say(remark) if remark in wording.REMARKS else remark
 
     def _fill(self, template: str, values: Mapping[str, object]) -> str:
         return _PLACEHOLDER.sub(lambda match: self._spoken(values.get(match[1])), template)
