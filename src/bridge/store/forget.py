@@ -3,7 +3,7 @@
 What stays is that something was written or seen, when, in which field and under which native ids and fingerprints. What goes is
 every value and name: links, bases, the journal's cells, plans, the ledger's words, messages. SQLite overwrites what is deleted
 (`secure_delete`) and its log is emptied; PostgreSQL does so at its next vacuum. A record that still stands in one of the two
-systems is read anew by the next run.
+systems is read anew by the next run; backups and copies made before know nothing of this.
 """
 
 import json
