@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge.config import load
 from bridge.config.live import Finding, Level, hold_against
+from bridge.config.mappings import load
 from bridge.core.mapping import Mapping
 from bridge.core.record import PerSide, Side
 from bridge.core.sight import Drift, Fault, FieldSight, Option, Sight
@@ -232,6 +232,28 @@ def test_a_renamed_column_is_told_as_a_rename(find: Find) -> None:
     [finding] = find(both)
     assert finding.message == "Field Phone of table Groups is called Telephone now."
     assert finding.hint == "Name it back, or write the new name here and run `bridge check --live --repin`."
+
+
+def test_a_retyped_column_is_told_as_that(find: Find) -> None:
+    both = sights()
+    drift = Drift(
+        path="Phone", fault=Fault.RETYPED, detail="Field Phone of table Groups was of type email and is phoneNumber now."
+    )
+    both = PerSide(both.civicrm, dataclasses.replace(both.airtable, drift=(drift,)))
+    [finding] = find(both)
+    assert finding.hint == "Change it back, or change `type` here and run `bridge check --live --repin`."
+
+
+def test_what_civicrm_gives_by_name_is_text(find: Find) -> None:
+    member = "member: {civicrm: membership.status_id.is_current_member,"
+    [finding] = find(sights(), (member, 'member: {civicrm: "membership.status_id:name",'))
+    assert finding.hint == "With `:name` or `:label` it is text: use `choice` or `text`."
+
+
+def test_a_state_s_number_is_no_state(find: Find) -> None:
+    both = changed(Side.CIVICRM, "Benefits.Premium", kind="Integer")
+    changes = ("airtable: Premium, type: money", "airtable: City, type: state")
+    assert [each.hint for each in find(both, changes)] == ["Write `Benefits.Premium:abbr`."]
 
 
 def test_a_condition_s_field_must_exist(find: Find) -> None:

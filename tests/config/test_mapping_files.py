@@ -157,13 +157,22 @@ def test_what_is_wrong_with_shape_does_not_hide_what_is_wrong_with_meaning(tmp_p
           email: {civicrm: email_primary.email, airtable: Email, type: email}
         rules:
           late: {severity: urgent, when: [], say: {en: x}}
-          other: {severity: low, when: [{airtable: nam, is: x}], say: {en: "{x}"}}
+          other: {severity: low, when: [{airtable: nams, is: x}], say: {en: "{x}"}}
         """)
     assert [problem.split(": ")[0] for problem in told(tmp_path, text)] == [
         "a.yaml:7:3",
         "a.yaml:9:20",
         "a.yaml:10:44",
-        "a.yaml:10:68",
+        "a.yaml:10:69",
+    ]
+
+
+def test_a_mapping_without_match_or_fields_is_told(tmp_path: Path) -> None:
+    text = SMALL.format(name="a")
+    without = text[: text.index("match:")] + "match: []\nfields: {}\n"
+    assert told(tmp_path, without) == [
+        "a.yaml:4:8: expected at least one entry, found an empty list.",
+        "a.yaml:5:9: expected at least one entry, found an empty map.",
     ]
 
 

@@ -172,6 +172,7 @@ def test_an_example_s_base_may_be_written_in_either_side_s_words(mapping_of: Loa
         ("0 6 * * 1-5", "0 6 * * mon,tue,wed,thu,fri"),
         ("0 6 * * SUN-TUE", "0 6 * * mon,tue,sun"),
         ("0 6 * * 5-7", "0 6 * * fri,sat,sun"),
+        ("0 6 * * fri-mon", "0 6 * * mon,fri,sat,sun"),
         ("*/15 8-18/2 1,15 jan-mar *", "*/15 8-18/2 1,15 jan-mar *"),
         ("0 6 * * */2", "0 6 * * tue,thu,sat,sun"),
     ],
@@ -254,6 +255,15 @@ def test_create_is_refused_where_the_record_could_be_lost(
     target = Side(side).other.title
     [problem] = caught.value.problems
     assert problem.message == f"`create` needs a record in {target} that can be found again; {reason}."
+
+
+def test_a_condition_without_operator_is_told_once_beside_a_create(mapping_of: Load) -> None:
+    with pytest.raises(ConfigError) as caught:
+        mapping_of(
+            ("unmatched: {civicrm: report, airtable: ignore}", "unmatched: {airtable: create}"),
+            ("[[contact_sub_type, CONTAINS, Coop]]", "[[nick_name]]"),
+        )
+    assert len(caught.value.problems) == 1
 
 
 # ── digests ──

@@ -83,7 +83,7 @@ def test_everything_can_be_set() -> None:
         ("BRIDGE_AIRTABLE__TOKN", "x", "there is no such setting. Did you mean `BRIDGE_AIRTABLE__TOKEN`?"),
         ("BRIDGE_AIRTABLE", "{}", "there is no such setting. Did you mean `BRIDGE_AIRTABLE__URL`?"),
         ("bridge_mode", "correct", "there is no such setting. Did you mean `BRIDGE_MODE`?"),
-        ("BRIDGE_MODE", "corect", "expected `observe` or `correct`, found `corect`. Did you mean `correct`?"),
+        ("BRIDGE_MODE", "correkt", "expected `observe` or `correct`, found `correkt`. Did you mean `correct`?"),
         ("BRIDGE_LANGUAGE", "fr", "expected `en` or `es`, found `fr`. Set BRIDGE_LANGUAGE."),
         (
             "BRIDGE_TIMEZONE",

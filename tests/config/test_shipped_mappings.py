@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from bridge.config import load
-from bridge.config.schema import SCHEMA_FILE, mapping_schema
+from bridge.config.mappings import load
+from bridge.config.schema import ENV_FILE, SCHEMA_FILE, mapping_schema, write
 from bridge.core.examples import run_example
 from bridge.core.mapping import Example, Mapping, Mode
 from bridge.core.record import Side
@@ -70,6 +70,13 @@ def test_the_checked_in_schema_is_the_generated_one() -> None:
     assert (ROOT / SCHEMA_FILE).read_text(encoding="utf-8") == mapping_schema()
 
 
+def test_both_generated_files_are_written_where_they_belong(tmp_path: Path) -> None:
+    (tmp_path / "mappings").mkdir()
+    write(tmp_path)
+    for file in (SCHEMA_FILE, ENV_FILE):
+        assert (tmp_path / file).read_bytes() == (ROOT / file).read_bytes()
+
+
 def maps(value: Any, way: str = "") -> list[tuple[str, dict[str, Any]]]:
     """Every `properties` in the schema, by its way."""
     if isinstance(value, list):
@@ -95,3 +102,22 @@ def test_the_schema_knows_every_key_as_it_is_written_and_no_null() -> None:
     for key in ("as", "is", "in", "not", "from"):
         assert f'"{key}": {{' in text
     assert '"null"' not in text
+
+
+def test_the_shipped_mappings_fit_the_sandbox(tmp_path: Path) -> None:
+    """Every field and option they name is there; all that is told are the differences planted in the sandbox."""
+    from bridge.app import App
+    from bridge.config.settings import Settings
+    from bridge.sandbox import Sandbox
+
+    with Sandbox(coops=30, workers=60, rate_limit=None) as sandbox:
+        state = {"BRIDGE_STATE_URL": f"sqlite:///{tmp_path}/bridge.db", "BRIDGE_MAPPINGS": str(ROOT / "mappings")}
+        settings = Settings.load({**sandbox.environment(), **state}, secrets_dir=tmp_path)
+        with App(settings) as app:
+            findings = app.check_live()
+    assert {each["severity"] for each in findings} == {"warning"}
+    assert [re.findall(r"`[^`]+`", each["message"])[-2:] for each in findings] == [
+        ["`On hold`", "`Status`"],
+        ["`COBRA`", "`Coverage status`"],
+        ["`Enrollment.Member_Number`"],
+    ]

@@ -3,7 +3,3 @@
 Every problem is told at once, each with its place, what was expected, what was found and the nearest right word.
 No network lives here: `live` holds a mapping against schemas that somebody else has read.
 """
-
-from bridge.config.mappings import load
-
-__all__ = ["load"]

@@ -9,6 +9,7 @@ from collections.abc import Mapping as Map
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from bridge.config import terms
 from bridge.config.draft import Draft
@@ -16,8 +17,9 @@ from bridge.config.fields import CHOICES, DATES, NUMBERS
 from bridge.config.problems import describe, expected, listed, suggest
 from bridge.config.shape import ConditionShape, OtherField
 from bridge.config.tree import Trail
+from bridge.core import mapping as core
 from bridge.core import values
-from bridge.core.mapping import All, Any, Condition, Field, FieldRef, FieldType, Not, Operand, Operator, Test, Today
+from bridge.core.mapping import All, Condition, Field, FieldRef, FieldType, Not, Operand, Operator, Test, Today
 from bridge.core.record import Side
 
 _EQUALITY = frozenset({Operator.IS, Operator.IS_NOT, Operator.IN, Operator.NOT_IN})
@@ -72,7 +74,7 @@ class Conditions:
         if shape.any is not None:
             if not shape.any:
                 self.draft.add((*trail, "any"), "expected at least one condition, found an empty list.")
-            return Any(tuple(self.read((*trail, "any", index), each) for index, each in enumerate(shape.any)))
+            return core.Any(tuple(self.read((*trail, "any", index), each) for index, each in enumerate(shape.any)))
         if shape.not_ is not None:
             return Not(self.read((*trail, "not"), shape.not_))
         return self._test(trail, shape)
@@ -135,7 +137,7 @@ class Conditions:
             return None
         return field
 
-    def _operand(self, field: Field, side: Side | None, operator: Operator, value: object) -> tuple[Operator, Operand]:
+    def _operand(self, field: Field, side: Side | None, operator: Operator, value: Any) -> tuple[Operator, Operand]:
         """The operator and operand in the field's own terms; raises _WrongError."""
         if isinstance(value, OtherField):
             return operator, self._other(value)
@@ -151,9 +153,7 @@ class Conditions:
             if operator in _SINGULAR or len(found) > 1:
                 return _PLURAL.get(operator, operator), tuple(each for each in found if isinstance(each, str | bool | Decimal))
             return operator, next(iter(found))
-        if isinstance(value, bool | Decimal | dt.date | dt.timedelta | Today):
-            return operator, value
-        raise _WrongError(expected("another value", value))
+        return operator, value
 
     def _other(self, other: OtherField) -> FieldRef:
         """The other cell that a number is compared with."""

@@ -15,8 +15,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from bridge.config import terms
 from bridge.config.problems import describe, listed, nearest, suggest
+from bridge.config.scalars import Channel, Zone, matching
 from bridge.core.mapping import Mode
 from bridge.errors import ConfigError, Problem
 
@@ -30,21 +30,10 @@ _NEEDED = ("BRIDGE_CIVICRM__URL", "BRIDGE_CIVICRM__API_KEY", "BRIDGE_AIRTABLE__T
 """What no run can do without."""
 
 
-def _check(pattern: str, what: str) -> BeforeValidator:
-    """A validator of text that must match `pattern`; its message says it expected `what`."""
-
-    def check(value: object) -> object:
-        if not isinstance(value, str) or re.fullmatch(pattern, value) is None:
-            raise ValueError(f"expected {what}")
-        return value
-
-    return BeforeValidator(check)
-
-
 _PLAIN_HTTP = r"https?://[^\s/?#@{}]+(?=[/?#]|$)"
-Address = Annotated[str, _check(_PLAIN_HTTP + r"[^\s{}]*", "a web address such as `https://example.org`, without a password")]
-SecretAddress = Annotated[SecretStr, _check(r"https?://[^\s/?#@]+\S*", "a web address")]
-Secret = Annotated[SecretStr, _check(r"[!-~]+", "letters, digits and signs without spaces")]
+Address = Annotated[str, matching(_PLAIN_HTTP + r"[^\s{}]*", "a web address such as `https://example.org`, without a password")]
+SecretAddress = Annotated[SecretStr, matching(r"https?://[^\s/?#@]+\S*", "a web address")]
+Secret = Annotated[SecretStr, matching(r"[!-~]+", "letters, digits and signs without spaces")]
 """Printable ASCII: what an HTTP header can carry."""
 
 
@@ -109,7 +98,6 @@ def _web_tokens(value: object) -> tuple[WebToken, ...]:
 
 
 _OWNER = r"#[\w-]{1,80}|[UWSCG][A-Z0-9]{6,}"
-_CHANNEL = r"#[\w-]{1,80}|[CGD][A-Z0-9]{6,}"
 
 
 class Section(BaseModel):
@@ -128,7 +116,7 @@ class CivicrmSettings(Section):
     """The API key of a CiviCRM contact made for bridge alone, so that its writes are told from people's. Needed."""
     site_key: Secret | None = None
     """The site key, where CiviCRM's authx guard asks for it. Default none: most sites let an API key suffice."""
-    proxy_auth: Annotated[SecretStr, _check(r"[^\s:]+:\S+", "`user:password`")] | None = None
+    proxy_auth: Annotated[SecretStr, matching(r"[^\s:]+:\S+", "`user:password`")] | None = None
     """`user:password` of a Basic wall before the site, such as a staging site has. Default none."""
 
 
@@ -140,8 +128,8 @@ class AirtableSettings(Section):
     url: Address = "https://api.airtable.com"
     """Where the API is. Default Airtable's own; another address only for a sandbox or a proxy."""
     bases: dict[
-        Annotated[str, _check(r"[a-z][a-z0-9_]*", "an alias of letters, digits and underscores")],
-        Annotated[str, _check(r"app[0-9A-Za-z]{14,}", "a base's id, `app` and 14 letters or digits")],
+        Annotated[str, matching(r"[a-z][a-z0-9_]*", "an alias of letters, digits and underscores")],
+        Annotated[str, matching(r"app[0-9A-Za-z]{14,}", "a base's id, `app` and 14 letters or digits")],
     ] = Field(default_factory=dict)
     """The id of a base by the alias that mappings use, one variable each (`app` and 14 letters or digits). Default none: a
     mapping may also name the id itself."""
@@ -153,11 +141,11 @@ class AirtableSettings(Section):
 class SlackSettings(Section):
     """How staff are told in Slack. Without a token or a webhook nothing is posted."""
 
-    bot_token: Annotated[SecretStr, _check(r"xoxb-\S+", "a bot token that begins with `xoxb-`")] | None = None
+    bot_token: Annotated[SecretStr, matching(r"xoxb-\S+", "a bot token that begins with `xoxb-`")] | None = None
     """The bot's token (chat:write). Default none: nothing is posted but by webhook."""
-    app_token: Annotated[SecretStr, _check(r"xapp-\S+", "an app-level token that begins with `xapp-`")] | None = None
+    app_token: Annotated[SecretStr, matching(r"xapp-\S+", "an app-level token that begins with `xapp-`")] | None = None
     """The app-level token (connections:write) for buttons. Default none: messages without buttons."""
-    channel: Annotated[str, _check(_CHANNEL, "a channel such as `#membership` or its id")] | None = None
+    channel: Channel | None = None
     """Where messages go whose mapping names no channel, by `#name` or id. Default none."""
     url: Address = "https://slack.com/api/"
     """Where Slack's API is. Default Slack's own; another address only for a sandbox."""
@@ -168,7 +156,7 @@ class SlackSettings(Section):
 class WebSettings(Section):
     """The pages and the HTTP API of `bridge serve`."""
 
-    host: Annotated[str, _check(r"\S+", "a host name or address")] = "127.0.0.1"
+    host: Annotated[str, matching(r"\S+", "a host name or address")] = "127.0.0.1"
     """The address to listen on. Default this machine only: what is shown is confidential, so opening it is a decision."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     """The port to listen on, 1 to 65535; 0 takes a free one. Default 8080, which needs no privileges."""
@@ -202,14 +190,14 @@ class Settings(BaseSettings):
     slack: SlackSettings = SlackSettings()
     web: WebSettings = WebSettings()
     owners: dict[
-        Annotated[str, _check(r"[a-z][a-z0-9_]*", "a role of letters, digits and underscores")],
-        Annotated[str, _check(_OWNER, "a Slack user, user group or channel id, or `#channel`")],
+        Annotated[str, matching(r"[a-z][a-z0-9_]*", "a role of letters, digits and underscores")],
+        Annotated[str, matching(_OWNER, "a Slack user, user group or channel id, or `#channel`")],
     ] = Field(default_factory=dict)
     """Whom Slack names for a rule's `owner`, one variable each: a user (U…), a user group (S…) or a channel (C… or #name).
     Default none: the role's own word is shown."""
     language: Literal["en", "es"] = "en"
     """The language of the command line, of pages and of reports that name none: `en` or `es`. Default en."""
-    timezone: Annotated[str, BeforeValidator(terms.zone)] = "UTC"
+    timezone: Zone = "UTC"
     """The IANA time zone of mappings without a schedule, and of times people are shown. Default UTC, which never jumps."""
 
     @property

@@ -3,86 +3,39 @@
 Only the shape: what keys mean together is checked after, where the whole file is known.
 """
 
-import datetime as dt
-import re
-from decimal import Decimal
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
-from bridge.config import terms
+from bridge.config.scalars import (
+    Alias,
+    Channel,
+    Clock,
+    ClockSpan,
+    Crontab,
+    Day,
+    DayOrToday,
+    DaysAhead,
+    DaySpan,
+    Entity,
+    FieldName,
+    MappingName,
+    Number,
+    OneOrMany,
+    Path,
+    Period,
+    RecordId,
+    Region,
+    Role,
+    RuleName,
+    Scalar,
+    Share,
+    Weekdays,
+    Where,
+    Word,
+    Zone,
+)
 from bridge.core import mapping as core
-
-T = TypeVar("T")
-
-_PERIOD = {"type": "string", "pattern": r"^[1-9][0-9]{0,4} ?[mhdw]$", "examples": ["30m", "2h", "14d"]}
-_SHARE = {"type": "string", "pattern": r"^[0-9]{1,3}(\.[0-9]{1,2})? ?%$", "examples": ["10%"]}
-_CLOCK = {"type": "string", "pattern": r"^([01]?[0-9]|2[0-3]):[0-5][0-9]$", "examples": ["05:00"]}
-_SPAN = {"type": "string", "examples": ["08:00-18:00"]}
-_DAYS = {"type": ["string", "array"], "items": {"enum": list(terms.DAYS)}, "examples": ["mon-thu", "mon,wed"]}
-_CLOSED = {"type": "string", "examples": ["2026-12-24..2027-01-01", "2026-11-26"]}
-
-Period = Annotated[dt.timedelta, BeforeValidator(terms.period), WithJsonSchema(_PERIOD)]
-DaysAhead = Annotated[dt.timedelta, BeforeValidator(terms.days_ahead), WithJsonSchema(_PERIOD)]
-Share = Annotated[float, BeforeValidator(terms.share), WithJsonSchema(_SHARE)]
-Clock = Annotated[dt.time, BeforeValidator(terms.clock), WithJsonSchema(_CLOCK)]
-ClockSpan = Annotated[tuple[dt.time, dt.time], BeforeValidator(terms.clock_span), WithJsonSchema(_SPAN)]
-Weekdays = Annotated[frozenset[int], BeforeValidator(terms.weekdays), WithJsonSchema(_DAYS)]
-DaySpan = Annotated[tuple[dt.date, dt.date], BeforeValidator(terms.day_span), WithJsonSchema(_CLOSED)]
-Crontab = Annotated[str, BeforeValidator(terms.crontab), WithJsonSchema({"type": "string", "examples": ["0 6 * * mon-fri"]})]
-Zone = Annotated[str, BeforeValidator(terms.zone), WithJsonSchema({"type": "string", "examples": ["America/New_York"]})]
-Number = Annotated[Decimal, BeforeValidator(terms.number), WithJsonSchema({"type": "number"})]
-Day = Annotated[dt.date, BeforeValidator(terms.day), WithJsonSchema({"type": "string", "format": "date"})]
-DayOrToday = Annotated[
-    dt.date | core.Today,
-    BeforeValidator(terms.day_or_today),
-    WithJsonSchema({"type": "string", "examples": ["2026-12-24", "today", "today+30d"]}),
-]
-
-
-def _matching(pattern: str, what: str) -> Any:
-    """A validator of text: it must match `pattern`, or the problem says it expected `what`."""
-
-    def check(value: object) -> str:
-        if not isinstance(value, str) or re.fullmatch(pattern, value) is None:
-            raise ValueError(f"expected {what}")
-        return value
-
-    return BeforeValidator(check, json_schema_input_type=Annotated[str, Field(pattern=f"^{pattern}$")])
-
-
-_SLUG = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
-MappingName = Annotated[str, _matching(_SLUG, "a name of lower-case letters, digits and hyphens, such as `benefits-groups`")]
-RuleName = Annotated[str, _matching(_SLUG, "a rule name of lower-case letters, digits and hyphens, such as `ends-soon`")]
-_NAME = r"[a-z][a-z0-9_]*"
-FieldName = Annotated[str, _matching(_NAME, "a field name of lower-case letters, digits and underscores, such as `head_count`")]
-Alias = Annotated[str, _matching(_NAME, "an alias of lower-case letters, digits and underscores, such as `membership`")]
-Word = Annotated[str, _matching(r"\S(.*\S)?", "text that is not blank (a number or true/false needs quotes)")]
-Entity = Annotated[str, _matching(r"[A-Z][A-Za-z0-9_]*", "an APIv4 entity such as `Organization` or `Membership`")]
-Path = Annotated[
-    str, _matching(r"[A-Za-z_][A-Za-z0-9_.]*(:[a-z]+)?", "an APIv4 field such as `organization_name` or `status_id:name`")
-]
-Region = Annotated[str, _matching(r"[A-Z]{2}", "a country's two capital letters, such as `US`")]
-
-
-def _scalar(value: object) -> object:
-    """Text, a number, or true/false."""
-    if isinstance(value, bool | int | float) or (isinstance(value, str) and value.strip()):
-        return value
-    raise ValueError("expected one value: text, a number, or true/false")
-
-
-Scalar = Annotated[Any, BeforeValidator(_scalar), WithJsonSchema({"type": ["string", "number", "boolean"]})]
-
-
-def _many_or_one(value: object) -> str:
-    return "many" if isinstance(value, list) else "one"
-
-
-OneOrMany = Annotated[Annotated[T, Tag("one")] | Annotated[list[T], Tag("many")], Discriminator(_many_or_one)]
-"""One item or a list of them."""
-
-Where = Annotated[list[list[Any]], Field(examples=[[["contact_sub_type", "CONTAINS", "Worker_Cooperative"]]])]
 
 
 class Shape(BaseModel):
@@ -294,9 +247,7 @@ class RuleShape(Shape):
     """What is wrong, in plain words; `{field}` shows a field's value."""
     do: Sentence | None = None
     """What staff should do."""
-    owner: (
-        Annotated[str, _matching(_NAME, "a role of lower-case letters, digits and underscores, such as `membership`")] | None
-    ) = None
+    owner: Role | None = None
     """A role, mapped to people or channels by BRIDGE_OWNERS__<ROLE>."""
     due: Period | None = None
     """How long staff have, such as `14d`."""
@@ -318,9 +269,7 @@ class CanariesShape(Shape):
 
     civicrm: list[Annotated[int, Field(ge=1)]] = Field(default_factory=list)
     """CiviCRM ids."""
-    airtable: list[Annotated[str, _matching(r"rec[0-9A-Za-z]{14,}", "an Airtable record id such as `rec0123456789ABCD`")]] = (
-        Field(default_factory=list)
-    )
+    airtable: list[RecordId] = Field(default_factory=list)
     """Airtable `rec…` ids."""
 
 
@@ -372,7 +321,7 @@ class ScheduleShape(Shape):
 class SlackReport(Shape):
     """Told in Slack."""
 
-    channel: Annotated[str, _matching(r"#[\w-]{1,80}|[CGD][A-Z0-9]{6,}", "a Slack channel such as `#membership` or its id")]
+    channel: Channel
     """`#name` or the channel's id."""
     language: Literal["en", "es"] = "en"
     """`en` or `es`."""

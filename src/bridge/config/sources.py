@@ -20,7 +20,7 @@ CIVICRM_OPERATORS = (
     *("<>", "LIKE", "NOT LIKE", "BETWEEN", "NOT BETWEEN", "CONTAINS ONE OF", "NOT CONTAINS ONE OF", "REGEXP", "NOT REGEXP"),
     *BARE_OPERATORS,
 )
-"""APIv4's `CoreUtil::getOperators`; `CONTAINS ONE OF` needs CiviCRM 6.4."""
+"""The operators APIv4 accepts; `CONTAINS ONE OF` needs CiviCRM 6.4."""
 
 AIRTABLE_OPERATORS = (*_COMPARISONS, "IS EMPTY", "IS NOT EMPTY")
 """What is translated to a formula."""

@@ -25,8 +25,6 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 def period(value: object) -> dt.timedelta:
     """A length of time: `30m`, `2h`, `14d` or `6w`."""
-    if isinstance(value, dt.timedelta):
-        return value
     found = _PERIOD.fullmatch(value) if isinstance(value, str) else None
     if found is None:
         raise ValueError("expected a period such as `30m`, `2h`, `14d` or `6w`")
