@@ -157,13 +157,13 @@ def test_what_is_wrong_with_shape_does_not_hide_what_is_wrong_with_meaning(tmp_p
           email: {civicrm: email_primary.email, airtable: Email, type: email}
         rules:
           late: {severity: urgent, when: [], say: {en: x}}
-          other: {severity: low, when: [{airtable: nams, is: x}], say: {en: "{x}"}}
+          other: {severity: low, when: [{airtable: namex, is: x}], say: {en: "{x}"}}
         """)
     assert [problem.split(": ")[0] for problem in told(tmp_path, text)] == [
         "a.yaml:7:3",
         "a.yaml:9:20",
         "a.yaml:10:44",
-        "a.yaml:10:69",
+        "a.yaml:10:70",
     ]
 
 
