@@ -298,11 +298,19 @@ def test_forty_rules_leave_a_count_of_what_did_not_fit() -> None:
     assert shown[-1] == "“bridge report --to html” writes all of this as a page."
 
 
+def test_a_thread_tells_the_first_of_each_kind_and_counts_the_rest() -> None:
+    made = told([an_entry(number) for number in range(48)], new=48, since=None)
+    details = "\n".join(texts(compose(made, EN, key="k")[1].payload))
+    assert details.count("was edited in both systems") == 15
+    assert details.splitlines()[-1] == "+33 more"
+
+
 def test_a_preview_reads_like_the_message() -> None:
     summary, *_ = compose(a_morning(), EN, key="k", page="https://bridge.example.org", mentions={"membership": ["U012AB"]})
     drawn = preview(summary.payload)
     assert drawn.splitlines()[0] == "Benefits groups: 5 open discrepancies (2 new, 3 ongoing). 1 was resolved."
-    assert "CiviCRM (https://civicrm.example.org/x?id=1&reset=1)" in drawn
+    assert "but not a member. · [CiviCRM] · [Airtable] · #1" in drawn
+    assert drawn.splitlines()[-1] == "See everything on the page: https://bridge.example.org"
     assert "@U012AB" in drawn
 
 

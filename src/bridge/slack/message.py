@@ -21,6 +21,7 @@ EVENT_TYPE = "bridge_message"
 
 _SHOWN = 3
 _NAMED = 10
+_DETAILED = 15
 _THREAD = 5
 _LINK = re.compile(r"<([^|>]+)\|([^>]*)>")
 _MARKS = re.compile(r"<[@!][^>]*>")
@@ -59,7 +60,7 @@ def compose(
 
 
 def preview(payload: Mapping[str, Json]) -> str:
-    """The message as a terminal shows it."""
+    """The message as a terminal shows it; of the links, only one that stands alone shows its address."""
     return "\n\n".join(_drawn(text) for text in texts(payload)) + "\n"
 
 
@@ -208,12 +209,15 @@ class _Draft:
 
     def _details(self, group: Group) -> list[str]:
         """A group in the thread: its news with what to do, and the names of what goes on."""
-        said = [self.language.discrepancy(item.entry, self.digest.mappings.get(group.mapping)) for item in group.news]
+        news = group.news[:_DETAILED]
+        said = [self.language.discrepancy(item.entry, self.digest.mappings.get(group.mapping)) for item in news]
         shared = said[0].do if len({sentence.do for sentence in said}) == 1 else ""
         lines = [escape(shared, 300)] if shared else []
-        for item, sentence in zip(group.news, said, strict=True):
+        for item, sentence in zip(news, said, strict=True):
             own = "" if shared or not sentence.do else f"\n   {escape(sentence.do, 300)}"
             lines.append(f"• {self._line(item)}{own}")
+        if left := len(group.news) - len(news):
+            lines.append(escape(self.language.plural("+{number} more", "+{number} more", left)))
         if ongoing := [item for item in group.items if not item.standing.news]:
             lines.append(self._names(self.language.say("Ongoing:"), ongoing, ages=True))
         return sections(self._head(group), lines)
@@ -275,7 +279,8 @@ def _payload(key: str, text: str, blocks: list[Json]) -> dict[str, Json]:
 
 
 def _drawn(text: str) -> str:
-    shown = _LINK.sub(r"\2 (\1)", text)
+    alone = _LINK.fullmatch(text)
+    shown = f"{alone[2]}: {alone[1]}" if alone else _LINK.sub(r"[\2]", text)
     shown = _MARKS.sub(lambda match: match[0].strip("<!>"), shown)
     shown = shown.replace("*", "").replace("`", "")
     return shown.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
