@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -282,3 +283,27 @@ def test_a_damaged_file_is_found(file_state: State, tmp_path: Path) -> None:
         found = str(error)
     assert "backup" in found
     assert raw_bytes(tmp_path)
+
+
+def test_a_postgresql_that_dropped_its_connections_is_found_again(upgraded_postgres: str) -> None:
+    with open_store(upgraded_postgres, [], Clock()) as store:
+        with store.database.reading() as connection:
+            pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+        drop(upgraded_postgres, pid)
+        assert store.ledger.events(fingerprint="none") == []
+
+
+def test_a_postgresql_that_goes_away_in_the_middle_is_told(upgraded_postgres: str) -> None:
+    def lose_it() -> None:
+        with store.database.writing() as connection:
+            drop(upgraded_postgres, connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
+            connection.exec_driver_sql("SELECT 1")
+
+    with open_store(upgraded_postgres, [], Clock()) as store, pytest.raises(StoreError, match="cannot be reached"):
+        lose_it()
+
+
+def drop(url: str, pid: int) -> None:
+    """End one connection from the server's side, and wait until it is gone."""
+    with psycopg.connect(url, autocommit=True) as server:
+        server.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])

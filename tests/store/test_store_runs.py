@@ -1,6 +1,7 @@
 """The run ledger and the lease, the same on both databases."""
 
 import datetime as dt
+import threading
 
 import pytest
 
@@ -110,3 +111,26 @@ def test_a_lease_given_back_fences_too(state: State) -> None:
         pass
     with pytest.raises(RunInProgress):
         lease.check()
+
+
+def test_of_many_that_ask_at_once_one_gets_the_mapping(state: State) -> None:
+    stores = [state.store, state.again()]
+    got: list[int] = []
+    refused: list[RunInProgress] = []
+    everybody_asked = threading.Barrier(8)
+
+    def ask(number: int) -> None:
+        try:
+            with stores[number % 2].runs.lease("groups", f"thread {number}") as lease:
+                got.append(lease.token)
+                everybody_asked.wait(timeout=30)
+        except RunInProgress as error:
+            refused.append(error)
+            everybody_asked.wait(timeout=30)
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (got, len(refused)) == ([1], 7)

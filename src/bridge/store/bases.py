@@ -8,7 +8,6 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, select, tuple_
 
@@ -27,6 +26,9 @@ _CHUNK = 1000
 Agreed = Mapping[int, Mapping[str, Value | None]]
 """By link number and field: the value both sides now have."""
 
+Kept = tuple[str, bool, str | None]
+"""A canonical value as a row holds it: the field's definition, whether it is sealed, and the text."""
+
 
 def definition(field: Field) -> str:
     """16 hex digits of what gives a base its meaning: type, options, authority, target, precision; never a path."""
@@ -39,14 +41,6 @@ def definition(field: Field) -> str:
         field.from_datetime,
     )
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
-
-
-class Kept(NamedTuple):
-    """A canonical value as a row holds it."""
-
-    definition: str
-    sealed: bool
-    value: str | None
 
 
 class Bases:
@@ -125,17 +119,21 @@ class Bases:
 
     def _kept(self, field: Field, defined: str, link: int, value: Base) -> Kept:
         if field.sensitive or isinstance(value, Sealed):
-            return Kept(defined, sealed=True, value=lock(value, self._vault, _place(link, field.name)))
-        return Kept(defined, sealed=False, value=None if value is None else values.dump(value))
+            return (defined, True, lock(value, self._vault, _place(link, field.name)))
+        return (defined, False, _text(value))
 
     def _unless_kept(self, old: Kept | None, field: Field, defined: str, link: int, value: Value | None) -> Kept | None:
         """What is to be stored for the value; None if that stands there already."""
         if not field.sensitive:
-            new = self._kept(field, defined, link, value)
+            new = (defined, False, _text(value))
             return None if new == old else new
-        if old is not None and old[:2] == (defined, True) and locks(old.value, value, self._vault, _place(link, field.name)):
+        if old is not None and old[:2] == (defined, True) and locks(old[2], value, self._vault, _place(link, field.name)):
             return None
         return self._kept(field, defined, link, value)
+
+
+def _text(value: Value | None) -> str | None:
+    return None if value is None else values.dump(value)
 
 
 def _place(link: int, field: str) -> str:
@@ -143,13 +141,14 @@ def _place(link: int, field: str) -> str:
 
 
 def _row(link: int, field: str, kept: Kept, column: str) -> dict[str, object]:
-    return {"link": link, "field": field, "definition": kept.definition, "sealed": kept.sealed, column: kept.value}
+    defined, sealed, value = kept
+    return {"link": link, "field": field, "definition": defined, "sealed": sealed, column: value}
 
 
 def _stored(connection: Connection, numbers: Sequence[int]) -> dict[tuple[int, str], Kept]:
     query = select(bases.c.link, bases.c.field, bases.c.definition, bases.c.sealed, bases.c.value)
     rows = connection.execute(query.where(bases.c.link.in_(numbers))).all()
-    return {(link, field): Kept(*kept) for link, field, *kept in rows}
+    return {(link, field): (defined, sealed, value) for link, field, defined, sealed, value in rows}
 
 
 def _chunks(numbers: Iterable[int]) -> Iterator[list[int]]:

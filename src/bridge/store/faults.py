@@ -90,22 +90,29 @@ def _explain(error: DBAPIError) -> Explained:
     name = getattr(cause, "sqlite_errorname", None)
     if isinstance(name, str):
         return _of_sqlite(name)
-    if name is None and type(cause).__module__.startswith("psycopg"):
-        return _of_postgres(getattr(cause, "sqlstate", None), str(cause))
-    return (StoreError, f"answered with an error ({type(cause).__name__})", "run `bridge db check`")
+    if cause is not None and hasattr(cause, "sqlstate"):  # psycopg's, which is too slow to import only to ask
+        return _of_postgres(cause.sqlstate, cause)
+    return _unknown(type(cause).__name__)
+
+
+def _unknown(name: str) -> Explained:
+    return (StoreError, f"answered with an error ({name})", "run `bridge db check`")
 
 
 def _of_sqlite(name: str) -> Explained:
     for prefix, found in _SQLITE.items():
         if name.startswith(prefix):
             return found
-    return _SCHEMA if name == "SQLITE_ERROR" else (StoreError, f"answered with an error ({name})", "run `bridge db check`")
+    return _SCHEMA if name == "SQLITE_ERROR" else _unknown(name)
 
 
-def _of_postgres(sqlstate: str | None, words: str) -> Explained:
+def _of_postgres(sqlstate: str | None, error: BaseException) -> Explained:
     if sqlstate is not None:
         known = (_SQLSTATE.get(sqlstate[:length]) for length in (5, 2))
-        return next(filter(None, known), (StoreError, f"answered with an error ({sqlstate})", "run `bridge db check`"))
+        return next(filter(None, known), _unknown(sqlstate))
+    if type(error).__name__ != "OperationalError":
+        return _unknown(type(error).__name__)
+    words = str(error)
     for signs, meaning in _CONNECTION:
         if any(sign in words for sign in signs):
             return meaning
