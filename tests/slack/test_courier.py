@@ -7,12 +7,22 @@ from dataclasses import replace
 import pytest
 
 from bridge.core.record import Json
-from bridge.errors import AuthRejected, ConfigError, OutcomeUnknown, RateLimited, RequestRejected, Unavailable
+from bridge.errors import (
+    AuthRejected,
+    BridgeError,
+    ConfigError,
+    OutcomeUnknown,
+    QuotaExhausted,
+    RateLimited,
+    RequestRejected,
+    Unavailable,
+)
 from bridge.ports import OutboxMessage, OutboxState
 from bridge.sandbox.faults import Fault, FaultKind
 from bridge.sandbox.http import Server
 from bridge.sandbox.slack import BOT_TOKEN, WEBHOOK_PATH, Slack
 from bridge.sandbox.slack_api import SlackApi
+from bridge.slack import client
 from bridge.slack.client import Bot, Hook, Poster
 from bridge.slack.outbox import Courier, Delivery
 
@@ -290,3 +300,69 @@ def test_a_revoked_webhook_says_the_cure_and_not_its_address(office: Office) -> 
     (problem,) = result.problems
     assert isinstance(problem, (AuthRejected, ConfigError, RequestRejected))
     assert "verysecret" not in f"{problem} {problem!r}"
+
+
+def test_a_doubt_in_a_channel_named_by_its_id_needs_no_list_of_channels(office: Office) -> None:
+    office.slack.scopes = frozenset({"chat:write", "channels:history"})
+    office.put("digest/1", channel=office.slack.channels[CHANNEL].id)
+    office.server.faults.add(Fault(FaultKind.DROP_AFTER, match="chat.postMessage"))
+    office.deliver()
+    assert office.deliver().sent == ["digest/1"]
+    assert office.texts == ["Two differ."]
+
+
+def test_a_channel_that_is_gone_leaves_the_doubt_told(office: Office) -> None:
+    office.put("digest/1")
+    office.server.faults.add(Fault(FaultKind.DROP_AFTER, match="chat.postMessage"))
+    office.deliver()
+    del office.slack.channels[CHANNEL]
+    assert office.deliver().failed == ["digest/1"]
+
+
+def test_our_message_is_found_behind_pages_of_others(office: Office) -> None:
+    office.put("digest/1")
+    office.server.faults.add(Fault(FaultKind.DROP_AFTER, match="chat.postMessage"))
+    office.deliver()
+    for number in range(250):
+        office.slack.say(CHANNEL, f"message {number}")
+    assert office.deliver().sent == ["digest/1"]
+
+
+def test_what_was_not_read_proves_nothing(office: Office) -> None:
+    """Behind too many pages the message may stand all the same: it is not sent again."""
+    office.put("digest/1")
+    office.server.faults.add(Fault(FaultKind.DROP_AFTER, match="chat.postMessage"))
+    office.deliver()
+    for number in range(2_100):
+        office.slack.say(CHANNEL, f"message {number}")
+    result = office.deliver()
+    assert result.failed == ["digest/1"]
+    assert "10 pages" in result.problems[0].message
+
+
+@pytest.mark.parametrize(
+    ("word", "status", "kind"),
+    [
+        ("ratelimited", 200, RateLimited),
+        ("not_json", 429, RateLimited),
+        ("message_limit_exceeded", 200, QuotaExhausted),
+        ("fatal_error", 200, OutcomeUnknown),
+        ("rollup_error", 500, OutcomeUnknown),
+        ("not_json", 503, OutcomeUnknown),
+        ("missing_scope", 200, AuthRejected),
+        ("no_service", 404, AuthRejected),
+        ("restricted_action_thread_locked", 200, ConfigError),
+        ("channel_is_archived", 410, ConfigError),
+        ("msg_blocks_too_long", 200, RequestRejected),
+        ("a_word_of_tomorrow", 200, RequestRejected),
+    ],
+)
+def test_each_refusal_says_whether_the_message_can_have_arrived(word: str, status: int, kind: type[BridgeError]) -> None:
+    assert type(client.refused(word, status, {})) is kind
+
+
+def test_a_pause_is_as_long_as_slack_says() -> None:
+    for seconds, expected in (("7", 7), ("soon", 1)):
+        pause = client.refused("ratelimited", 429, {"Retry-After": seconds})
+        assert isinstance(pause, RateLimited)
+        assert pause.retry_after == dt.timedelta(seconds=expected)

@@ -170,12 +170,12 @@ class Bot:
     def _call(self, method: str, arguments: dict[str, Json], *, verb: str = "POST") -> dict[str, Json]:
         try:
             answer = self._web.api_call(method, http_verb=verb, **{"params" if verb == "GET" else "json": arguments})
-        except SlackApiError as refused:
-            response = refused.response
+        except SlackApiError as refusal:
+            response = refusal.response
             data = response.data if not isinstance(response, dict) else response
             word = data.get("error", "not_json") if isinstance(data, dict) else "not_json"
             headers = getattr(response, "headers", {}) or {}
-            raise _refused(str(word), getattr(response, "status_code", 200), headers) from refused
+            raise refused(str(word), getattr(response, "status_code", 200), headers) from refusal
         except (OSError, http.client.HTTPException, SlackClientError, json.JSONDecodeError) as lost:
             raise _lost(lost) from lost
         return cast("dict[str, Json]", answer.data)
@@ -197,7 +197,7 @@ class Hook:
         except (OSError, http.client.HTTPException, SlackClientError) as lost:
             raise _lost(lost) from lost
         if answer.status_code != 200 or answer.body != "ok":  # noqa: PLR2004  # HTTP's own number
-            raise _refused(answer.body[:60].strip() or "not_json", answer.status_code, answer.headers)
+            raise refused(answer.body[:60].strip() or "not_json", answer.status_code, answer.headers)
         return None
 
     def edit(self, place: Place, payload: Mapping[str, Json]) -> None:
@@ -221,7 +221,7 @@ def _key_of(message: Mapping[str, Json]) -> Json:
     return payload.get("key") if isinstance(payload, dict) else None
 
 
-def _refused(word: str, status: int, headers: Mapping[str, str]) -> BridgeError:
+def refused(word: str, status: int, headers: Mapping[str, str]) -> BridgeError:
     """Our error for Slack's word, an HTTP status and its headers."""
     if status == _TOO_MANY or word in ("ratelimited", "rate_limited"):
         seconds = next((value for name, value in headers.items() if name.lower() == "retry-after"), "1")
