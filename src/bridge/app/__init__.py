@@ -157,6 +157,7 @@ class App:
             holder=f"{self.login}@{socket.gethostname()}",
             progress=progress,
             quota_left=self.quota_left,
+            four_eyes=self.settings.four_eyes,
         )
 
     def quota_left(self, mapping: FieldMapping) -> int | None:
@@ -211,7 +212,7 @@ class App:
 
     @contextmanager
     def _one_run(self) -> Iterator[None]:
-        """Schemas and related rows are read once and shared by all mappings of one run."""
+        """Identity and schemas are read once and shared by all mappings of one run."""
         self.airtable.forget()
         with self.civicrm.shared():
             yield

@@ -195,6 +195,9 @@ class Settings(BaseSettings):
     ] = Field(default_factory=dict)
     """Whom Slack names for a rule's `owner`, one variable each: a user (U…), a user group (S…) or a channel (C… or #name).
     Default none: the role's own word is shown."""
+    four_eyes: bool = False
+    """Whether a held plan must be approved by somebody else than who asked for it: `true` or `false`. Default false, because
+    a federation may have only one operator."""
     language: Literal["en", "es"] = "en"
     """The language of the command line, of pages and of reports that name none: `en` or `es`. Default en."""
     timezone: Zone = "UTC"

@@ -31,7 +31,7 @@ Kept = tuple[str, bool, str | None]
 
 
 def definition(field: Field) -> str:
-    """16 hex digits of what gives a base its meaning: type, options, authority, target, precision; never a path."""
+    """16 hex digits of what gives a base its meaning: type, options, authority, target, precision, region, habits; never a path."""
     parts = (
         field.type.value,
         sorted(field.values.items()),
@@ -39,6 +39,8 @@ def definition(field: Field) -> str:
         field.to,
         field.precision,
         field.from_datetime,
+        field.region,
+        sorted(field.ignore),
     )
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
