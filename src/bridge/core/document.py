@@ -24,6 +24,7 @@ _WHY = {
     "reverted": "edited in {target}, which does not own it; put back",
     "clear": "cleared in {source}",
     "undo": "taken back",
+    "restored": "taken back",
 }
 
 
@@ -73,6 +74,8 @@ def _cell(cell: CellChange) -> Json:
     shown: dict[str, Json] = {"field": cell.field, "path": cell.path, "why": cell.why, "clears": cell.clears}
     if cell.sealed is not None:
         return {**shown, "sealed": {"before": cell.sealed[0], "after": cell.sealed[1]}}
+    if cell.sensitive:
+        return {**shown, "sealed": None}
     return {**shown, "before": cell.before_raw, "after": cell.after_raw}
 
 

@@ -27,7 +27,8 @@ class CellChange:
     """One cell to write: `before` and `after` in the written side's own words, `…_raw` as they go over the wire.
 
     `before_raw` is what the pull saw and what must still be there (the precondition). `why` is the verdict's word.
-    `source` is the other side's comparable value that asks for the write.
+    `source` is the other side's comparable value that asks for the write: what `after` will agree with, unless the field
+    unites both sides' options and the other side is written too.
     """
 
     field: str

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from bridge.core import conditions, values
 from bridge.core.compare import NO_BASE, NOT_THE_OWNER, Keep, Outcome, Verdict, Write, merge
 from bridge.core.knowledge import Known
-from bridge.core.mapping import ExactMatch, Field, Key, Rule, Severity, Unmatched
+from bridge.core.mapping import ExactMatch, Field, FieldType, Key, Rule, Severity, Unmatched
 from bridge.core.mapping import Mapping as FieldMapping
 from bridge.core.match import Matching, Pair
 from bridge.core.plan import Action, CellChange, Change, Discrepancy, Plan, Population
@@ -132,32 +132,48 @@ def _compare_cell(facts: Facts, pair: Pair, each: Field, result: _Compared, writ
     cells = PerSide(pair.civicrm.cells[each.name], pair.airtable.cells[each.name])
     base = facts.known.bases.get(pair.link, {}).get(each.name, NO_BASE)
     outcome = merge(each, base, cells, modified=PerSide(pair.civicrm.row.modified_at, pair.airtable.row.modified_at))
-    if outcome.keep is Keep.TAKE:
-        result.agreed[each.name] = outcome.agreed
-    code, reason = outcome.code, ""
-    for write in outcome.writes:
+    if outcome.verdict is Verdict.AGREED:
+        if outcome.keep is Keep.TAKE or (pair.link, each.name) in facts.known.stops:
+            result.agreed[each.name] = _agreed(each, cells)
+        return
+    code, reason, wanted = outcome.code, "", outcome.writes
+    if (stop := stopped(facts.known, pair.link, each, cells)) is not None:
+        code, wanted = stop, ()
+    for write in wanted:
         written = _cell_change(facts, pair, each, write, outcome)
         if isinstance(written, CellChange):
             writes[write.side].append(written)
         else:
-            code, reason = written
+            code, reason = 401, written
     if code is not None:
         result.discrepancies.append(_about_cell(facts, pair, each, cells, code, reason))
 
 
-def _cell_change(facts: Facts, pair: Pair, each: Field, write: Write, outcome: Outcome) -> CellChange | tuple[int, str]:
-    """The write, or the code and reason why it is not to be."""
+def _agreed(each: Field, cells: PerSide[Cell]) -> Value | None:
+    """What two cells that agree are, as a base."""
+    found = values.comparable(each, Side.CIVICRM, cells.civicrm)
+    return None if isinstance(found, Unreadable) else found
+
+
+def stopped(known: Known, link: Link, each: Field, cells: PerSide[Cell]) -> int | None:
+    """The code of the stop by which a cell that differs is left alone, either way, as long as its source stays; else None."""
+    stop = known.stops.get((link, each.name))
+    if stop is None or any(isinstance(cell, Unreadable) for _, cell in cells):
+        return None
+    source = stop.side.other
+    return stop.code if values.same_base(stop.source, values.comparable(each, source, cells[source])) else None
+
+
+def _cell_change(facts: Facts, pair: Pair, each: Field, write: Write, outcome: Outcome) -> CellChange | str:
+    """The write, or the reason why the remote could not take it."""
     side, record, path = write.side, pair[write.side], str(each.at[write.side])
-    source = values.comparable(each, side, write.value)
-    stop = facts.known.stops.get((pair.link, each.name))
-    if stop is not None and values.same_base(stop.source, _compared(each, pair, stop.side.other)):
-        return stop.code, ""
-    if refused := _refusal(facts, side, path, write.value):
-        return 401, refused
+    source = _compared(each, pair, side.other)
+    if refused := _refusal(facts, each, side, write.value):
+        return refused
     try:
         after_raw = values.write(each, side, write.value, facts.references)
     except values.Unwritable as unwritable:
-        return 401, unwritable.reason
+        return unwritable.reason
     before_raw = record.row.values.get(path)
     return CellChange(
         field=each.name,
@@ -170,7 +186,7 @@ def _cell_change(facts: Facts, pair: Pair, each: Field, write: Write, outcome: O
         source=None if isinstance(source, Unreadable) else source,
         sensitive=each.sensitive,
         clears=write.clears,
-        sealed=(_sealed(facts, before_raw), _sealed(facts, after_raw)) if each.sensitive else None,
+        sealed=sealed(facts.seal, before_raw, after_raw) if each.sensitive else None,
     )
 
 
@@ -185,8 +201,9 @@ def _why(each: Field, side: Side, outcome: Outcome) -> str:
     return "reverted" if put_back else outcome.verdict.value
 
 
-def _refusal(facts: Facts, side: Side, path: str, value: Value | None) -> str:
-    """Why the schema does not let `value` be written at `path`, or empty. CiviCRM cuts long text without an error (C6)."""
+def _refusal(facts: Facts, each: Field, side: Side, value: Value | None) -> str:
+    """Why the schema does not let `value` be written, or empty. CiviCRM cuts long text without an error (C6)."""
+    path = str(each.at[side])
     sight = facts.sights[side].fields.get(path)
     if sight is None:
         return ""
@@ -194,11 +211,22 @@ def _refusal(facts: Facts, side: Side, path: str, value: Value | None) -> str:
         return f"{side.title} does not let {path} be written"
     if sight.max_length is not None and isinstance(value, str) and len(value) > sight.max_length:
         return f"{len(value)} characters, and {side.title} holds {sight.max_length} in {path}"
+    if sight.options is not None and not _options(each, value) <= {option.name for option in sight.options}:
+        return f"{side.title} has no such option in {path}"
     return ""
 
 
-def _sealed(facts: Facts, raw: Json) -> str:
-    return facts.seal(json.dumps(raw, sort_keys=True, ensure_ascii=False))
+def _options(each: Field, value: Value | None) -> frozenset[str]:
+    """The options that a cell of a choice holds; none for any other type."""
+    if each.type is FieldType.CHOICE and isinstance(value, str):
+        return frozenset((value,))
+    return value if isinstance(value, frozenset) else frozenset()
+
+
+def sealed(seal: Seal, before: Json, after: Json) -> tuple[str, str]:
+    """What stands in a plan's document for the two wire values of a sensitive cell."""
+    before_text, after_text = (json.dumps(raw, sort_keys=True, ensure_ascii=False) for raw in (before, after))
+    return seal(before_text), seal(after_text)
 
 
 def _about_cell(facts: Facts, pair: Pair, each: Field, cells: PerSide[Cell], code: int, reason: str = "") -> Discrepancy:
@@ -332,9 +360,9 @@ def _cells_of_create(facts: Facts, record: Record, side: Side) -> tuple[dict[str
             continue
         value = values.translate(each, record.side, cell)
         raw = values.write(each, side, value, facts.references)
-        cells[path] = _new_cell(facts, each.name, path, value, raw, sensitive=each.sensitive)
+        cells[path] = _new_cell(facts, each.name, path, raw, value, values.comparable(each, side, value))
     for path, raw in _demanded(facts.mapping, side):
-        cells[path] = _new_cell(facts, path, path, None, raw)
+        cells[path] = _new_cell(facts, path, path, raw)
     keys: dict[str, Json] = {}
     for rule in facts.mapping.match:
         if isinstance(rule, ExactMatch):
@@ -342,11 +370,15 @@ def _cells_of_create(facts: Facts, record: Record, side: Side) -> tuple[dict[str
             if found is not None:
                 keys = keys or found
                 for path, raw in found.items():
-                    cells.setdefault(path, _new_cell(facts, path, path, None, raw))
+                    cells.setdefault(path, _new_cell(facts, path, path, raw))
     return cells, keys
 
 
-def _new_cell(facts: Facts, name: str, path: str, value: Value | None, raw: Json, *, sensitive: bool = False) -> CellChange:
+def _new_cell(
+    facts: Facts, name: str, path: str, raw: Json, value: Value | None = None, source: Value | None = None
+) -> CellChange:
+    """A cell of a new record; sensitive where any field at its path is, a match key's too."""
+    sensitive = any(each.sensitive for each in facts.mapping.fields.values() if path in (each.at.civicrm, each.at.airtable))
     return CellChange(
         field=name,
         path=path,
@@ -355,9 +387,9 @@ def _new_cell(facts: Facts, name: str, path: str, value: Value | None, raw: Json
         before_raw=None,
         after_raw=raw,
         why="create",
-        source=value,
+        source=source,
         sensitive=sensitive,
-        sealed=(_sealed(facts, None), _sealed(facts, raw)) if sensitive else None,
+        sealed=sealed(facts.seal, None, raw) if sensitive else None,
     )
 
 

@@ -247,6 +247,7 @@ WHY = {
     "reverted": N_("edited in {target}, which does not own it; put back"),
     "clear": N_("cleared in {source}"),
     "undo": N_("taken back"),
+    "restored": N_("taken back"),
 }
 """Why a plan writes a cell."""
 

@@ -19,6 +19,9 @@ from bridge.service.order import Applied, Means
 
 CHANGED_BY_SYSTEM = 405
 TAKEN_BACK = 208
+UNDONE = "undo"
+RESTORED = "restored"
+"""Why a cell is taken back: to something the two sides never agreed on, or to what they last did."""
 _CODES = {Written.REFUSED: 401, Written.STALE: 402, Written.IN_DOUBT: 403}
 
 
@@ -61,8 +64,10 @@ def settlement(
 ) -> Settlement:
     """What to store about one write.
 
-    A base for every cell that now reads as its source; for any other a stop, which keeps it from being written again while its
-    source stays: 208 where a person took it back, 405 where the system changed what it was given.
+    A base for every cell that now reads as its source; a stop, which keeps it from being written again while its source stays,
+    for one that a person took back (208) or the system changed (405). A cell that is restored has again the base it had before
+    it was written. One that holds what it was given, and that is not its source, is half of a union: agreed only once the
+    other side has it too.
     """
     if outcome.written is not Written.DONE or outcome.row is None:
         return Settlement(entry=entry, written=outcome.written, detail=outcome.reason)
@@ -74,12 +79,16 @@ def settlement(
         each = mapping.fields.get(cell.field)
         if each is None:
             continue
-        stored = values.comparable(each, change.side, record.cells[cell.field])
+        own = record.cells[cell.field]
+        stored = values.comparable(each, change.side, own)
         if not isinstance(stored, Unreadable) and values.same_base(cell.source, stored):
             bases[cell.field] = stored
-        else:
-            code = TAKEN_BACK if cell.why == "undo" else CHANGED_BY_SYSTEM
-            stops[cell.field] = Stop(side=change.side, code=code, source=cell.source)
+        elif cell.why in (UNDONE, RESTORED):
+            stops[cell.field] = Stop(side=change.side, code=TAKEN_BACK, source=cell.source)
+            if cell.why == RESTORED and not isinstance(stored, Unreadable) and values.same_base(cell.after, own):
+                bases[cell.field] = stored
+        elif not values.same_base(cell.after, own):
+            stops[cell.field] = Stop(side=change.side, code=CHANGED_BY_SYSTEM, source=cell.source)
     return Settlement(
         entry=entry, written=Written.DONE, detail=outcome.reason, link=link, bases=bases, stops=stops, record=record.id
     )

@@ -1,15 +1,17 @@
 """Apply a stored plan on a person's word: exactly that plan, once, with every precondition checked again."""
 
 import dataclasses
+from collections.abc import Sequence
 
 from bridge.core.mapping import Mapping, Mode
-from bridge.core.plan import Written
+from bridge.core.plan import Change, Plan, Written
 from bridge.errors import AuthRejected, BridgeError, ConfigError, Unavailable, UnexpectedAnswer
-from bridge.ports import PlanState, RunState, StoredPlan
+from bridge.ports import Outcome, PlanState, RunState, StoredPlan
 from bridge.service import recover
 from bridge.service.apply import apply, told
 from bridge.service.gather import look, reader
-from bridge.service.order import Kind, Means, Order, Result
+from bridge.service.order import Applied, Kind, Means, Order, Result
+from bridge.service.outdated import outdated
 from bridge.service.tell import tell
 
 _USABLE = (PlanState.PLANNED, PlanState.HELD)
@@ -48,8 +50,11 @@ def approve(stored: StoredPlan, order: Order, mapping: Mapping, means: Means) ->
             sights = look(mapping, remotes, store.knowledge)
             read = reader(mapping, sights, store.knowledge)
             doubts = recover.settle(mapping, remotes, read, means, lease)
+            dropped = outdated(stored.plan, mapping, remotes, read, store)
             store.plans.set_state(stored.digest, PlanState.APPLIED, by=order.by)
-            applied = apply(stored.plan, mapping, remotes, read, number, means, lease, by=order.by)
+            applied = apply(_without(stored.plan, dropped), mapping, remotes, read, number, means, lease, by=order.by)
+            stale = [(change, Outcome(written=Written.STALE, reason=why)) for change, why in dropped]
+            applied = Applied(outcomes=[*stale, *applied.outcomes])
             if stored.plan.complete:
                 store.knowledge.remember_run(mapping, stored.plan.population.now, lease)
         except BridgeError as error:
@@ -78,6 +83,11 @@ def approve(stored: StoredPlan, order: Order, mapping: Mapping, means: Means) ->
         doubts_settled=doubts,
         counts=counts,
     )
+
+
+def _without(plan: Plan, dropped: Sequence[tuple[Change, str]]) -> Plan:
+    left = tuple(change for change in plan.changes if not any(change is each for each, _ in dropped))
+    return dataclasses.replace(plan, changes=left)
 
 
 def _allowed(stored: StoredPlan, order: Order, mapping: Mapping, means: Means) -> None:

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bridge.core import values
-from bridge.core.compare import NO_BASE, merge
+from bridge.core.compare import NO_BASE, Verdict, merge
 from bridge.core.ledger import Entry
 from bridge.core.mapping import Mapping
 from bridge.core.match import Pair
+from bridge.core.planner import stopped
 from bridge.core.record import Base, PerSide, Record, Sealed, Side
 from bridge.errors import ConfigError
 from bridge.ports import JournalEntry
@@ -92,7 +93,7 @@ def _fields(mapping: Mapping, pair: Pair, gathered: Gathered) -> Sequence[Explai
         writes = ", ".join(
             f"{write.side.title} ← {'…' if each.sensitive else values.display(each, write.value)}" for write in outcome.writes
         )
-        stop = gathered.known.stops.get((pair.link, name))
+        stop = stopped(gathered.known, pair.link, each, cells)
         explained.append(
             ExplainedField(
                 field=name,
@@ -100,8 +101,8 @@ def _fields(mapping: Mapping, pair: Pair, gathered: Gathered) -> Sequence[Explai
                 airtable="…" if each.sensitive else values.display(each, cells.airtable),
                 base=_base(bases, name, sensitive=each.sensitive),
                 verdict=outcome.verdict.value,
-                writes=writes,
-                code=stop.code if stop and outcome.writes else outcome.code,
+                writes="" if stop else writes,
+                code=outcome.code if outcome.verdict is Verdict.AGREED else stop or outcome.code,
             )
         )
     return explained

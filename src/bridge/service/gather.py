@@ -120,7 +120,9 @@ def gather(
         known = means.store.knowledge.load(mapping)
         matched = _match(mapping, snapshots, known, sure=sure)
         missing = {key: found for key, found in missing.items() if key[0] in known.links}
-    snapshots = PerSide.of(lambda side: _corrected(snapshots[side], missing))
+    corrected = PerSide.of(lambda side: _corrected(snapshots[side], missing))
+    if corrected != snapshots:
+        snapshots, matched = corrected, _match(mapping, corrected, known, sure=False)
     return Gathered(
         snapshots=snapshots,
         matching=matched,

@@ -4,6 +4,7 @@ A write is in doubt when its intent has no outcome (the process died) or its ans
 holds what was meant; a create landed if a record carries its exact match keys.
 """
 
+import dataclasses
 import datetime as dt
 from collections.abc import Sequence
 
@@ -34,6 +35,9 @@ def settle(mapping: FieldMapping, remotes: PerSide[Remote], read: Reader, means:
         if outcome is not None:
             lease.check()
             learnt = settlement(entry.id, entry.change, outcome, entry.cells, mapping, read)
+            if entry.change.action is Action.CREATE:
+                # What differs may be somebody's edit since, and is met as if for the first time.
+                learnt = dataclasses.replace(learnt, stops={})
             means.store.journal.settle(mapping, [learnt], lease)
             settled += 1
     return settled

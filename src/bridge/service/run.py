@@ -40,7 +40,7 @@ def run(order: Order, mapping: Mapping, means: Means) -> Result:
         store.runs.interrupted(mapping.name)
         number = store.runs.start(mapping.name, mode=mode, kind=order.kind, by=order.by)
         try:
-            with _marked_failed(number, means):
+            with marked_failed(number, means):
                 sights = look(mapping, remotes, store.knowledge)
                 read = reader(mapping, sights, store.knowledge)
                 doubts = recover.settle(mapping, remotes, read, means, lease)
@@ -66,7 +66,7 @@ def _mode(order: Order, mapping: Mapping) -> Mode:
 
 
 @contextmanager
-def _marked_failed(number: int, means: Means) -> Iterator[None]:
+def marked_failed(number: int, means: Means) -> Iterator[None]:
     """Whatever happens, the run ledger does not go on saying that the run is running."""
     try:
         yield

@@ -9,16 +9,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from bridge.core import values
+from bridge.core.compare import Verdict
 from bridge.core.document import digest, document
 from bridge.core.mapping import Mapping, Mode
 from bridge.core.plan import Action, CellChange, Change, Plan, Population, Written
+from bridge.core.planner import Seal, sealed
 from bridge.core.record import PerSide, Record, Sealed, Side, Unreadable
 from bridge.errors import ConfigError
 from bridge.ports import JournalCell, JournalEntry, PlanState, Remote, RunState
-from bridge.service.apply import apply, told
+from bridge.service.apply import RESTORED, UNDONE, apply, told
 from bridge.service.gather import Reader, look, reader
 from bridge.service.order import Kind, Means, Order, Result
+from bridge.service.run import marked_failed
 from bridge.service.tell import tell
+
+_FROM_BASE = (Verdict.CHANGED, Verdict.CLEAR)
+"""The verdicts by which a cell is overwritten that still holds what both sides last agreed on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +50,7 @@ class Prepared:
 
 @dataclass(slots=True)
 class _Gathering:
+    seal: Seal
     changes: list[Change] = field(default_factory=list)
     left: list[Left] = field(default_factory=list)
 
@@ -60,7 +67,7 @@ def prepare(
         raise ConfigError(f"Run {run} wrote nothing of that.", next_step=f"`bridge show {run}` lists what it wrote.")
     remotes = means.remotes(mapping)
     read = reader(mapping, look(mapping, remotes, means.store.knowledge), means.store.knowledge)
-    found = _Gathering()
+    found = _Gathering(means.store.seal)
     for side in Side:
         _prepare_side([each for each in entries if each.change.side is side], remotes[side], mapping, read, field_name, found)
     changes = tuple(sorted(found.changes, key=lambda each: each.order))
@@ -140,18 +147,19 @@ def _back(
         elif isinstance(now, Unreadable) or not values.same_base(cell.after, now):
             _leave(entry, cell, "it has been edited since", found)
         else:
+            raw = record.row.values.get(cell.path)
             yield CellChange(
                 field=cell.field,
                 path=cell.path,
                 before=now,
                 after=cell.before,
-                before_raw=record.row.values.get(cell.path),
+                before_raw=raw,
                 after_raw=cell.before_raw,
-                why="undo",
+                why=RESTORED if cell.why in _FROM_BASE else UNDONE,
                 source=cell.source,
                 sensitive=each.sensitive,
                 clears=cell.before is None and now is not None,
-                sealed=None,
+                sealed=sealed(found.seal, raw, cell.before_raw) if each.sensitive else None,
             )
 
 
@@ -162,10 +170,12 @@ def undo(prepared: Prepared, order: Order, means: Means) -> Result:
         raise ConfigError("BRIDGE_MODE is observe: nothing can be taken back.", next_step="set BRIDGE_MODE=correct.")
     store, remotes, plan = means.store, means.remotes(mapping), prepared.plan
     with store.runs.lease(mapping.name, means.holder) as lease:
+        store.runs.interrupted(mapping.name)
         number = store.runs.start(mapping.name, mode=Mode.CORRECT, kind=Kind.UNDO, by=order.by)
-        read = reader(mapping, look(mapping, remotes, store.knowledge), store.knowledge)
-        store.plans.save(number, plan, document(plan), PlanState.APPLIED)
-        applied = apply(plan, mapping, remotes, read, number, means, lease, by=order.by)
+        with marked_failed(number, means):
+            read = reader(mapping, look(mapping, remotes, store.knowledge), store.knowledge)
+            store.plans.save(number, plan, document(plan), PlanState.APPLIED)
+            applied = apply(plan, mapping, remotes, read, number, means, lease, by=order.by)
         tell(mapping, number, tuple(told(applied)), complete=False, wrote=True, means=means)
         counts = {
             "changes": len(plan.changes),
