@@ -42,8 +42,10 @@ def demo(
     """Run the whole main job against a local CiviCRM, Airtable and Slack with a federation in them. Under two minutes."""
     began = time.monotonic()
     _step(0, "Starting a local CiviCRM, Airtable and Slack")
-    from bridge.sandbox import Sandbox  # noqa: PLC0415  # heavy
+    from bridge import log  # noqa: PLC0415  # heavy
+    from bridge.sandbox import Sandbox  # noqa: PLC0415
 
+    log.set_up("warning")
     _clean(folder)
     with Sandbox(coops, workers, rate_limit=None if lift_rate_limit else 5) as box:
         pace = (
@@ -65,6 +67,7 @@ def demo(
 def _act(environment: dict[str, str], folder: Path, box: "Sandbox") -> None:
     from bridge.app import App  # noqa: PLC0415  # heavy
     from bridge.config.settings import Settings  # noqa: PLC0415
+    from bridge.sandbox.office import work_a_day  # noqa: PLC0415
     from bridge.service.order import Kind  # noqa: PLC0415
 
     observing = Settings.load({**environment, "BRIDGE_MODE": "observe"})
@@ -75,24 +78,38 @@ def _act(environment: dict[str, str], folder: Path, box: "Sandbox") -> None:
         _step(2, "Observing: pull both sides, compare, plan; nothing is written to either")
         _show_plans(bridge, _run(bridge, Kind.SWEEP))
     with App(correcting) as bridge:
-        _step(3, "Correcting: the same again, and now the guard decides what may be written without a person")
-        results = _run(bridge, Kind.SWEEP)
-        _summaries(results)
-        for each in results:
-            if each.state.value == "held" and each.digest:
-                _step(4, f"A person looks at the held plan and approves it: bridge sync --approve {each.digest[:12]}")
-                with screen.progress_bar() as progress:
-                    _summaries([bridge.approve(each.digest, by="demo", progress=progress)])
-        _step(5, "Once more: nothing may be left to write")
+        _step(3, "Correcting: the same again, and now it writes what the mappings allow")
+        _correct(bridge)
+        _step(4, "A day goes by, and staff work in both systems")
+        for edit in work_a_day(box):
+            typer.echo(f"  {edit}")
+        _step(5, "The next sync: each edit finds its way, or is told where it may not")
+        _correct(bridge, show=True)
+        _step(6, "Once more: nothing may be left to write")
         again = _run(bridge, Kind.SWEEP)
         _summaries(again)
         left = sum(len(each.plan.changes) for each in again if each.plan is not None)
         typer.echo(f"  Left to write: {left}.")
-        _step(6, "What staff see in Slack")
+        _step(7, "What staff see in Slack")
         _tell(bridge, box)
         screen.write_file(folder / "bridge-report.html", bridge.reports.page(None))
         if left:
             raise ConfigError(f"The demo left {left} records to write, and expected none.", next_step="please report this.")
+
+
+def _correct(bridge: "App", *, show: bool = False) -> None:
+    """Sync; a plan that the guard holds is looked at and approved, as a person would."""
+    from bridge.service.order import Kind  # noqa: PLC0415  # only here
+
+    results = _run(bridge, Kind.SWEEP)
+    if show:
+        _show_plans(bridge, [each for each in results if each.plan and each.plan.changes])
+    _summaries(results)
+    for each in results:
+        if each.state.value == "held" and each.digest:
+            typer.echo(f"  A person looks at it and approves: bridge sync {each.mapping} --approve {each.digest[:12]}")
+            with screen.progress_bar() as progress:
+                _summaries([bridge.approve(each.digest, by="demo", progress=progress)])
 
 
 def _run(bridge: "App", kind: "Kind") -> "list[Result]":
@@ -106,7 +123,7 @@ def _run(bridge: "App", kind: "Kind") -> "list[Result]":
 
 def _check(bridge: "App") -> None:
     for each in bridge.run_examples():
-        typer.echo(f"  {'MENDED?' if each['failures'] else 'holds'}: {each['mapping']}: {each['name']}")
+        typer.echo(f"  {'FAILS' if each['failures'] else 'holds'}: {each['mapping']}: {each['name']}")
     findings = bridge.check_live()
     for found in findings:
         typer.echo(f"  {found['severity']}: {found['where']}: {found['message']}")
@@ -137,9 +154,8 @@ def _tell(bridge: "App", box: "Sandbox") -> None:
         screen.explain_error(problem)
     for name, channel in box.slack.channels.items():
         for message in channel.messages:
-            _draw(f"in {name}", preview({"blocks": list[Json](message.blocks)}))
-            for reply in message.replies:
-                _draw("in its thread", preview({"blocks": list[Json](reply.blocks)}))
+            replies = f", {len(message.replies)} more in its thread" if message.replies else ""
+            _draw(f"in {name}{replies}", preview({"blocks": list[Json](message.blocks)}))
 
 
 def _draw(where: str, drawn: str) -> None:
