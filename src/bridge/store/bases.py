@@ -31,7 +31,7 @@ Kept = tuple[str, bool, str | None]
 
 
 def definition(field: Field) -> str:
-    """16 hex digits of what gives a base its meaning: type, options, authority, target, precision, region, habits; never a path."""
+    """16 hex digits of what gives a base its meaning: type, values, authority, target, precision, region, habits; no path."""
     parts = (
         field.type.value,
         sorted(field.values.items()),

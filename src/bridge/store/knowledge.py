@@ -109,7 +109,7 @@ class SqlKnowledge:
             if connection.execute(select(links.c.id).where(*_is(mapping, link))).first() is not None:
                 raise ConfigError(
                     f"{_both(link)} are linked in {mapping}.",
-                    next_step=f"take them apart: `bridge matches unlink {link.civicrm} {link.airtable}`.",
+                    next_step=f"take them apart: `bridge matches unlink {mapping} {link.civicrm} {link.airtable}`.",
                 )
             self._keep_apart(connection, mapping, link, by, evidence)
 
@@ -220,7 +220,7 @@ def _refuse_if_taken(connection: Connection, mapping: str, link: Link, *, but: L
         first = others[0]
         raise ConfigError(
             f"{_both(link)} cannot be linked in {mapping}: {told}.",
-            next_step=f"if that is wrong, take it apart first: `bridge matches unlink {first.civicrm} {first.airtable}`.",
+            next_step=f"if that is wrong, take it apart: `bridge matches unlink {mapping} {first.civicrm} {first.airtable}`.",
         )
 
 
