@@ -151,6 +151,20 @@ class Lease(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunTotal:
+    """All runs of one mapping, kind and state together: `counts` are theirs added up, `seconds` how long they took."""
+
+    mapping: str
+    kind: str
+    state: RunState
+    runs: int
+    seconds: float
+    last_started: dt.datetime
+    last_finished: dt.datetime | None
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JournalCell:
     """One cell of a journal entry. A sensitive cell kept without a key has `Sealed` values, no raw ones, and `sealed` true."""
 
@@ -224,6 +238,10 @@ class Runs(Protocol):
 
     def interrupted(self, mapping: str) -> Sequence[RunRecord]:
         """Runs left RUNNING by a process that died; marks them INTERRUPTED. Call under the lease."""
+        ...
+
+    def totals(self) -> Sequence[RunTotal]:
+        """All runs there ever were, added up by mapping, kind and state."""
         ...
 
 
@@ -386,10 +404,10 @@ class Slots(Protocol):
 
 
 class Turn(Protocol):
-    """When a base's recent requests count and until when it is paused (seconds since the epoch): to be read and replaced.
+    """A base's recent requests and until when it is paused (seconds since the epoch): to be read and replaced.
 
-    `sent` holds the moments at which recent requests were counted at the latest, ascending, at most 16. Both attributes are
-    kept as they stand when the turn ends, exactly (as 64-bit floats).
+    `sent` holds for each recent request when it was answered, or a moment ahead while it is under way; ascending, at most
+    16. Both attributes are kept as they stand when the turn ends, exactly (as 64-bit floats).
     """
 
     sent: Sequence[float]
@@ -465,6 +483,10 @@ class Outbox(Protocol):
 
     def mark(self, key: str, state: OutboxState, *, ts: str | None = None, error: str = "") -> None:
         """Record what happened; SENDING counts an attempt."""
+        ...
+
+    def counts(self) -> Mapping[OutboxState, int]:
+        """How many messages there are in each state; an entry for every state."""
         ...
 
 

@@ -6,7 +6,7 @@ import random
 import threading
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bridge.airtable.pace import Pace, RoundTrips, next_send
@@ -72,6 +72,8 @@ def narrowest(arrivals: list[float]) -> float:
     processes=st.integers(1, 3),
     seed=st.integers(0, 2**32),
 )
+@example(latency=1.0, jitter=0.0, work=0.0, cursors=4, processes=1, seed=0)
+@example(latency=0.015625, jitter=0.03125, work=0.0, cursors=5, processes=1, seed=1)
 def test_no_second_ever_holds_a_sixth_request(
     latency: float, jitter: float, work: float, cursors: int, processes: int, seed: int
 ) -> None:
@@ -105,13 +107,28 @@ def test_fifty_milliseconds_of_jitter_cost_less_than_an_eighth() -> None:
 
 
 def test_the_first_five_requests_wait_for_nothing() -> None:
-    assert next_send([1.0, 2.0, 3.0, 4.0], now=4.0, margin=0.1) == 4.0
+    assert next_send([1.0, 2.0, 3.0, 4.0], now=4.0, sure=0.0) == 4.0
 
 
-def test_the_sixth_waits_for_the_fifth_latest_not_for_the_fifth_sent() -> None:
-    """Counts may fall out of the order of sending: what was sent early can have arrived late."""
-    assert next_send([9.0, 1.0, 2.0, 3.0, 4.0, 5.0], now=5.0, margin=0.5) == 5.0
-    assert next_send([9.0, 8.0, 7.0, 6.0, 5.0], now=5.0, margin=0.5) == 6.5
+def test_the_sixth_waits_for_the_fifth_latest_answer_not_for_the_fifth_request() -> None:
+    """Answers may come out of the order of sending: what was sent early can have arrived late."""
+    assert next_send([9.0, 1.0, 2.0, 3.0, 4.0, 5.0], now=5.0, sure=0.0) == 5.0
+    assert next_send([9.0, 8.0, 7.0, 6.0, 5.0], now=5.0, sure=0.2) == pytest.approx(5.0 + 1.01 - 0.2)
+
+
+def test_requests_of_the_same_tick_of_a_coarse_clock_are_counted_each_for_itself() -> None:
+    """Five left at one moment; the first answer was taken for all five, and a sixth left too early."""
+    time = VirtualTime()
+    pace = Pace(MemorySlots(), clock=time)
+    grants = [pace.ask(BASE) for _ in range(5)]
+    for grant in grants:
+        time.now += 0.1
+        pace.answered(BASE, grant)
+    first_answer = 1_000_000.1
+    assert time.now + pace.ask(BASE).wait == pytest.approx(first_answer + 1.01)
+    time.now = first_answer + 1.02
+    assert pace.ask(BASE).wait == 0
+    assert time.now + pace.ask(BASE).wait == pytest.approx(first_answer + 0.1 + 1.01)
 
 
 def test_until_a_round_trip_is_known_a_request_counts_with_its_answer() -> None:
@@ -148,19 +165,22 @@ def test_after_a_429_requests_count_with_their_answers_again() -> None:
     trips = RoundTrips()
     for _ in range(20):
         trips.add(0.2)
-    assert trips.fastest == 0.2
+    assert trips.sure == 0.2
     trips.mistrust()
     for _ in range(20):
         trips.add(0.2)
-    assert trips.fastest == 0.0
+    assert trips.sure == 0.0
 
 
-def test_a_few_slow_answers_do_not_widen_the_margin() -> None:
+def test_a_timeout_makes_nothing_sure_and_is_soon_forgiven() -> None:
     """A timeout of a minute, or a first request that shook hands, says nothing of jitter."""
     trips = RoundTrips()
-    for seconds in (60.0, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1):
+    for seconds in (60.0, *[0.1] * 8):
         trips.add(seconds)
-    assert trips.margin == pytest.approx(0.01)
+    assert trips.sure == 0.0
+    for _ in range(3):
+        trips.add(0.1)
+    assert trips.sure == 0.1
 
 
 def test_a_clock_set_back_does_not_block_the_base() -> None:

@@ -14,7 +14,7 @@ from bridge.airtable.remote import AirtableRemote
 from bridge.core.mapping import FieldType
 from bridge.core.plan import Written
 from bridge.core.record import Json
-from bridge.core.sight import Fault, Whereabouts
+from bridge.core.sight import SOURCE, Fault, Whereabouts
 from bridge.errors import AuthRejected, ConfigError, QuotaExhausted, Unavailable, UnexpectedAnswer
 from bridge.sandbox.airtable import TOKEN, Airtable, Column
 from bridge.sandbox.airtable_api import AirtableApi
@@ -63,7 +63,17 @@ def test_sight_tells_who_we_are_and_what_every_path_means(airtable: Airtable, re
     sight = remote_for(NOT_ARCHIVED).sight({})
     assert sight.identity == "usrSandbox0000001"
     assert sight.drift == ()
-    assert set(sight.fields) == {"Archived", "Code", "Effective date", "Group name", "Label", "Plans", "Status", "Workers"}
+    assert set(sight.fields) == {
+        SOURCE,
+        "Archived",
+        "Code",
+        "Effective date",
+        "Group name",
+        "Label",
+        "Plans",
+        "Status",
+        "Workers",
+    }
     assert sight.fields["Workers"].id == airtable.table(BASE, "Groups").column("Workers").id
     assert [each.name for each in sight.fields["Status"].options or ()] == ["Prospect", "Enrolled", "Terminated"]
     assert sight.fields["Status"].writable
@@ -80,6 +90,17 @@ def test_a_table_that_is_not_there_is_told_with_the_nearest_name(remote_for: Ope
     with pytest.raises(ConfigError, match="`Group`") as raised:
         remote_for(table="Group")
     assert "`Groups`" in raised.value.next_step
+
+
+def test_a_renamed_table_is_known_by_its_id_even_where_another_took_its_name(airtable: Airtable, remote_for: Opener) -> None:
+    add(airtable, "Arroyo Bakery")
+    pins = remote_for().sight({}).fields
+    airtable.rename_table(BASE, "Groups", "Member groups")
+    assert len(remote_for(pins=pins).pull().rows) == 1
+    airtable.rename_table(BASE, "Other", "Groups")
+    remote = remote_for(pins=pins)
+    assert remote.sight(pins).drift == ()
+    assert len(remote.pull().rows) == 1
 
 
 def test_a_token_that_is_not_accepted_says_where_to_mend_it(remote_for: Opener) -> None:

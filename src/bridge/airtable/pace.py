@@ -1,10 +1,10 @@
 """Never more than five requests in any second per base, over all threads and processes, at nearly five a second.
 
-Airtable counts requests when they arrive, which nobody here can see. A request arrives no later than its answer comes
-back less the time the answer needs for its own way, so it is *counted* no later than `answer - fastest round trip`, on a
-clock that is late by the fastest way there; and no request arrives earlier on that clock than it was sent. If the fifth
-latest count lies a second back, no window of a second can hold a sixth request, whatever the network's jitter. Until
-the fastest round trip is known, and for a while after a 429, a request counts as arriving with its answer.
+Airtable counts a request when it arrives, which nobody here can see. But its answer comes back the way home later, and
+the next request arrives its own way there later: between an answer and the arrival of a request that leaves at the same
+moment lies at least the shortest round trip. So a request that leaves a second after the fifth latest answer, less the
+shortest round trip, can never be the sixth in a second, whatever the network's jitter. Until that round trip is known,
+and for a while after a 429, it is taken to be 0.
 """
 
 import contextlib
@@ -23,25 +23,26 @@ PENALTY_SECONDS = 30.0  # the same page: how long a base refuses after one reque
 LONGEST_PAUSE_SECONDS = 600.0
 
 _KEPT = 16
-_UNANSWERED_SECONDS = 0.25  # a request under way is taken to arrive this late at the most
 _GUARD_SECONDS = 0.01  # for clocks and schedulers that are a little off
+_LATE_SECONDS = 0.25  # how much longer than the shortest round trip a request under way is taken to need
+_UNDER_WAY_SECONDS = 60.0  # stands for "no answer yet": as long as an answer is waited for
 _LEARNING = 8
 _CAUTIOUS = 200
-_CLOCK_MOVED_SECONDS = 60.0
+_CLOCK_MOVED_SECONDS = 2 * _UNDER_WAY_SECONDS
 
 
-def next_send(counted: Sequence[float], now: float, margin: float) -> float:
+def next_send(answers: Sequence[float], now: float, sure: float) -> float:
     """The earliest moment, `now` or later, at which one more request may leave.
 
-    `counted` holds, for each recent request, the latest moment it can have been counted; `margin` is in seconds.
+    `answers` holds when each recent request was answered, or is going to be; `sure` the least a round trip takes. In seconds.
     """
-    if len(counted) < PER_WINDOW:
+    if len(answers) < PER_WINDOW:
         return now
-    return max(now, sorted(counted)[-PER_WINDOW] + WINDOW_SECONDS + margin)
+    return max(now, sorted(answers)[-PER_WINDOW] + WINDOW_SECONDS + _GUARD_SECONDS - sure)
 
 
 class RoundTrips:
-    """What the latest round trips of one base teach: how fast one can be, and how far that guess may be off."""
+    """What the latest round trips of one base teach of the shortest there can be."""
 
     def __init__(self) -> None:
         self._seconds: deque[float] = deque(maxlen=_CAUTIOUS)
@@ -52,34 +53,32 @@ class RoundTrips:
         self._seconds.append(seconds)
 
     def mistrust(self) -> None:
-        """Forget all and believe nothing for the next 200 answers: a 429 came, so the guess was wrong."""
+        """Forget all and believe nothing for the next 200 answers: a 429 came, so something else is at work."""
         self._seconds.clear()
         self._needed = _CAUTIOUS
 
     @property
-    def fastest(self) -> float:
-        """The fastest round trip in seconds; 0 while too few were seen to believe it."""
-        return min(self._seconds) if len(self._seconds) >= self._needed else 0.0
+    def sure(self) -> float:
+        """Seconds that a round trip takes at the least; 0 while too few were seen to believe them.
 
-    @property
-    def margin(self) -> float:
-        """Seconds by which `fastest` may exceed the true minimum: it shrinks with every answer and grows with jitter."""
-        if not self.fastest:
-            return _GUARD_SECONDS
-        usual = sorted(self._seconds)[len(self._seconds) // 2]
-        return _GUARD_SECONDS + 3 * (usual - self.fastest) / math.sqrt(len(self._seconds))
+        The fastest one seen may have been slower than the true minimum: the less so the more were seen, and the more alike.
+        """
+        if len(self._seconds) < self._needed:
+            return 0.0
+        ordered = sorted(self._seconds)
+        spread = ordered[len(ordered) * 9 // 10] - ordered[0]
+        return max(0.0, ordered[0] - 3 * spread / math.sqrt(len(ordered)))
 
 
 class Grant(NamedTuple):
-    """The answer to one request that asked to leave, at `at`: it may if `wait`, in seconds, is 0."""
+    """The reply to one request that asked to leave, at `at`: it may if `wait`, in seconds, is 0.
+
+    `mark`, a moment far ahead, stands for its answer while there is none: no other request has the same.
+    """
 
     at: float
     wait: float
-
-    @property
-    def mark(self) -> float:
-        """What stands for the request among the counted ones while it has no answer."""
-        return self.at + _UNANSWERED_SECONDS
+    mark: float
 
 
 class Pace:
@@ -111,24 +110,37 @@ class Pace:
             now = self._clock()
             known = self._answered.pop(base, {})
             # A time far ahead was written before the clock was set back: it would block for as long.
-            counted = [known.get(at, at) for at in turn.sent if at < now + _CLOCK_MOVED_SECONDS]
+            kept = [known.get(at, at) for at in turn.sent if at < now + _CLOCK_MOVED_SECONDS]
             paused_until = turn.paused_until if turn.paused_until <= now + LONGEST_PAUSE_SECONDS else now
-            grant = Grant(now, max(paused_until, next_send(counted, now, self._trips[base].margin)) - now)
+            sure = self._trips[base].sure
+            allowed = max(paused_until, next_send([_answer(at, now, sure) for at in kept], now, sure))
+            grant = Grant(now, allowed - now, _unlike(kept, now + _UNDER_WAY_SECONDS))
             if grant.wait <= 0:
-                counted.append(grant.mark)
-            turn.sent = sorted(counted)[-_KEPT:]
+                kept.append(grant.mark)
+            turn.sent = sorted(kept)[-_KEPT:]
             return grant
 
     def answered(self, base: str, grant: Grant) -> None:
         """The request of this grant has its answer, or will have none."""
         now = self._clock()
         with self._lock:
-            trips = self._trips[base]
-            trips.add(now - grant.at)
-            self._answered[base][grant.mark] = now - trips.fastest
+            self._trips[base].add(now - grant.at)
+            self._answered[base][grant.mark] = now
 
     def pause(self, base: str, seconds: float) -> None:
         """Let nobody, in any process, send to `base` for `seconds`: Airtable refused one request too many."""
         with self._lock, self._slots.turn(base) as turn:
             self._trips[base].mistrust()
             turn.paused_until = max(turn.paused_until, self._clock() + min(seconds, LONGEST_PAUSE_SECONDS))
+
+
+def _answer(at: float, now: float, sure: float) -> float:
+    """When the request that `at` stands for was answered, or is taken to be answered if it is still under way."""
+    return at if at <= now else at - _UNDER_WAY_SECONDS + sure + _LATE_SECONDS
+
+
+def _unlike(marks: Sequence[float], mark: float) -> float:
+    """`mark`, or the next number that is not taken: a coarse clock tells two requests the same time."""
+    while mark in marks:
+        mark = math.nextafter(mark, math.inf)
+    return mark

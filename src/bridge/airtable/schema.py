@@ -109,7 +109,7 @@ class Place:
 
 
 def find_table(tables: Sequence[Any], key: str, pin: FieldSight | None = None) -> Table:
-    """The table with this name or id, also where it was pinned under this name and is called otherwise today.
+    """The table that was pinned under this name, whatever it and others are called today, else the one with this name or id.
 
     ConfigError names the nearest where there is none.
     """
@@ -117,9 +117,8 @@ def find_table(tables: Sequence[Any], key: str, pin: FieldSight | None = None) -
         read = [_table(each) for each in tables]
     except (KeyError, TypeError, AttributeError) as error:
         raise UnexpectedAnswer("Airtable's schema has tables or fields without id, name or type.") from error
-    found = next((each for each in read if key in (each.id, each.name)), None)
-    if found is None and pin is not None and pin.name == key:
-        found = next((each for each in read if each.id == pin.id), None)
+    pinned = [each for each in read if pin is not None and pin.name == key and pin.id == each.id]
+    found = next(iter([*pinned, *(each for each in read if key in (each.id, each.name))]), None)
     if found is None:
         names = [each.name for each in read]
         near = difflib.get_close_matches(key, names, 1) or names[:5]
