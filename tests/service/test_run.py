@@ -355,3 +355,14 @@ def test_the_first_delta_is_a_sweep(bench: Bench) -> None:
     result = bench.sync(kind=Kind.DELTA)
     assert result.plan is not None
     assert result.plan.complete
+
+
+def test_nothing_is_created_where_another_record_carries_the_key_outside_the_scope(bench: Bench) -> None:
+    """An archived row that has the key would be a duplicate, and a create in doubt could not be told from it."""
+    bench.use(bench.changed(unmatched=PerSide(Unmatched.CREATE, Unmatched.IGNORE)))
+    bench.rows(civicrm_rows(A1={"name": "Arroyo"}, B2={"name": "Breadfruit"}), airtable_rows(A1={"Name": "Arroyo"}))
+    bench.airtable.rows["rec00000000000099"] = {"Code": "B2", "Name": "Breadfruit, archived"}
+    bench.airtable.lost = frozenset({"rec00000000000099"})
+    bench.sync()
+    assert len(bench.airtable.rows) == 2
+    assert bench.codes() == [401]

@@ -32,7 +32,10 @@ def apply(
     done: list[tuple[Change, Outcome]] = []
     for side in Side:
         changes = [change for change in plan.changes if change.side is side]
-        for batch in _batches(changes, remotes[side].batch_size):
+        taken = _taken(changes, remotes[side])
+        done += taken
+        free = [change for change in changes if not any(change is other for other, _ in taken)]
+        for batch in _batches(free, remotes[side].batch_size):
             lease.check()
             entries = means.store.journal.intend(run, batch, lease, by=by)
             outcomes = remotes[side].apply(batch)
@@ -47,6 +50,23 @@ def apply(
             ]
             means.progress(f"writing to {side.title}", len(done), len(plan.changes))
     return Applied(outcomes=done)
+
+
+def calls_of(plan: Plan, side: Side, remote: Remote) -> int:
+    """An upper bound of the API calls that applying the plan takes on `side`: one look for each create, and the writes."""
+    changes = [change for change in plan.changes if change.side is side]
+    return remote.calls_for(changes) + sum(change.action is Action.CREATE for change in changes)
+
+
+def _taken(changes: Sequence[Change], remote: Remote) -> list[tuple[Change, Outcome]]:
+    """The creates whose match keys some record carries already, in the mapping's scope or not: they are not sent.
+
+    This is a create's precondition. It also lets a create in doubt be settled: whoever carries its keys later was made by it.
+    """
+    refused = Outcome(
+        written=Written.REFUSED, reason="another record carries its match key, perhaps outside the mapping's scope"
+    )
+    return [(change, refused) for change in changes if change.action is Action.CREATE and remote.find(change.keys)]
 
 
 def _batches(changes: Sequence[Change], size: int) -> Iterator[Sequence[Change]]:

@@ -20,7 +20,7 @@ from bridge.core.sight import Sight
 from bridge.errors import AuthRejected, BridgeError, Unavailable, UnexpectedAnswer
 from bridge.ports import Lease, PlanState, Remote, RunState
 from bridge.service import recover
-from bridge.service.apply import apply, open_creates, told
+from bridge.service.apply import apply, calls_of, open_creates, told
 from bridge.service.gather import Gathered, Reader, gather, look, reader
 from bridge.service.order import Applied, Kind, Means, Order, Result
 from bridge.service.tell import could_not_read, tell
@@ -101,7 +101,7 @@ def _plan(
             doubtful=open_creates(means.store, mapping.name),
         )
     )
-    calls = PerSide.of(lambda side: remotes[side].calls_for([each for each in plan.changes if each.side is side]))
+    calls = PerSide.of(lambda side: calls_of(plan, side, remotes[side]))
     breaches = guard.judge(
         mapping,
         plan.changes,
