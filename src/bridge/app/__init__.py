@@ -25,7 +25,7 @@ from bridge.core.mapping import Mode
 from bridge.core.plan import Discrepancy, Plan
 from bridge.core.record import Link, PerSide, Side
 from bridge.core.sight import SOURCE
-from bridge.errors import BridgeError, ConfigError
+from bridge.errors import BridgeError, ConfigError, Problem
 from bridge.language import Language
 from bridge.ports import Clock, Progress, Remote, RunState, Store, silent
 from bridge.service import explain as explaining
@@ -287,8 +287,23 @@ class App:
 
     # ── checks ──
 
+    def reload(self) -> None:
+        """Read the mapping files anew. Raises ConfigError if they or their examples are wrong: the old ones then stay."""
+        fresh = load(self.settings.mappings, timezone=self.settings.timezone)
+        broken = [each for each in self._examples(fresh) if each["failures"]]
+        if broken:
+            raise ConfigError(
+                [Problem(each["mapping"], f"example “{each['name']}”: {'; '.join(each['failures'])}") for each in broken],
+                next_step="mend the mapping or its example; `bridge check` runs them.",
+            )
+        self.__dict__["mappings"] = fresh  # what `mappings` keeps; a run in hand goes on with the old ones
+        self.__dict__.pop("reports", None)
+
     def run_examples(self) -> list[dict[str, Any]]:
         """Every mapping's examples with what failed of each."""
+        return self._examples(self.mappings)
+
+    def _examples(self, mappings: Sequence[FieldMapping]) -> list[dict[str, Any]]:
         today = self.clock().date()
         return [
             {
@@ -296,7 +311,7 @@ class App:
                 "name": example.name,
                 "failures": list(examples.run_example(mapping, example, today).failures),
             }
-            for mapping in self.mappings
+            for mapping in mappings
             for example in mapping.examples
         ]
 
@@ -412,7 +427,7 @@ class App:
 
     def standing(self) -> dict[str, Any]:
         """How things stand, for `bridge status`: per mapping and per API account."""
-        month, runs = f"{self.clock():%Y-%m}", self.store.runs
+        runs = self.store.runs
         mappings = []
         for mapping in self.mappings:
             history = runs.list(mapping=mapping.name, limit=200)
@@ -436,9 +451,13 @@ class App:
                     "held": [each.digest for each in self.store.plans.held(mapping.name)],
                 }
             )
-        quota = MONTHLY_CALLS[self.settings.airtable.plan]
+        return {"mappings": mappings, "calls": self.calls()}
+
+    def calls(self) -> list[dict[str, Any]]:
+        """The API calls of this month, per account."""
+        month, quota = f"{self.clock():%Y-%m}", MONTHLY_CALLS[self.settings.airtable.plan]
         accounts = [("civicrm", None), *((base, quota) for base in sorted(set(self.settings.airtable.bases.values())))]
-        calls = [
+        return [
             {
                 "account": account,
                 "month": month,
@@ -448,4 +467,3 @@ class App:
             }
             for account, cap in accounts
         ]
-        return {"mappings": mappings, "calls": calls}

@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from bridge.cli import checking, demo, discrepancies, looking, matches, reporting, state, syncing
+from bridge.cli import checking, demo, discrepancies, looking, matches, reporting, serving, state, syncing
 from bridge.cli.screen import exit_code, explain_error
 from bridge.errors import BridgeError
 
@@ -36,7 +36,7 @@ def _root(
         raise typer.Exit
 
 
-for module in (demo, checking, syncing, looking, reporting, state):
+for module in (demo, checking, syncing, looking, reporting, serving, state):
     module.register(app)
 app.add_typer(discrepancies.app, name="discrepancies")
 app.add_typer(matches.app, name="matches")

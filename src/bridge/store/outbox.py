@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, func, select, update
 
 from bridge.core.record import Json
 from bridge.errors import StoreError
@@ -63,6 +63,13 @@ class SqlOutbox:
         with self._database.writing() as connection:
             if connection.execute(update(outbox).where(outbox.c.key == key).values(said)).rowcount == 0:
                 raise StoreError(f"There is no message {key} in the outbox.", next_step="run `bridge db check`.")
+
+    def counts(self) -> Mapping[OutboxState, int]:
+        """How many messages there are in each state; an entry for every state."""
+        with self._database.reading() as connection:
+            rows = connection.execute(select(outbox.c.state, func.count()).group_by(outbox.c.state)).tuples()
+            found: dict[str, int] = dict(rows.all())
+        return {state: found.get(state.value, 0) for state in OutboxState}
 
 
 def _message(row: Row[Any]) -> OutboxMessage:

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Float, Row, cast, extract, func, insert, select, update
 
 from bridge.errors import StoreError
-from bridge.ports import Clock, Lease, RunRecord, RunState
+from bridge.ports import Clock, Lease, RunRecord, RunState, RunTotal
 from bridge.store import lease as leasing
 from bridge.store.database import Database
 from bridge.store.schema import runs
@@ -80,6 +80,42 @@ class SqlRuns:
             )
             left.extend(_record(row) for row in marked)
         return sorted(left, key=lambda record: record.id)
+
+    def totals(self) -> Sequence[RunTotal]:
+        """All runs there ever were, added up by mapping, kind and state."""
+        by = (runs.c.mapping, runs.c.kind, runs.c.state)
+        took = cast(extract("epoch", runs.c.finished_at) - extract("epoch", runs.c.started_at), Float)
+        query = (
+            select(
+                *by,
+                func.count().label("runs"),
+                func.coalesce(func.sum(took), 0.0).label("seconds"),
+                func.max(runs.c.started_at).label("last_started"),
+                func.max(runs.c.finished_at).label("last_finished"),
+                *(func.coalesce(func.sum(runs.c.counts[name].as_integer()), 0).label(name) for name in COUNTED),
+            )
+            .group_by(*by)
+            .order_by(*by)
+        )
+        with self._database.reading() as connection:
+            return [_total(row) for row in connection.execute(query)]
+
+
+COUNTED = ("changes", "written", "refused", "stale", "in_doubt")
+"""The counts of a run that add up over runs."""
+
+
+def _total(row: Row[Any]) -> RunTotal:
+    return RunTotal(
+        mapping=row.mapping,
+        kind=row.kind,
+        state=RunState(row.state),
+        runs=row.runs,
+        seconds=float(row.seconds),
+        last_started=row.last_started,
+        last_finished=row.last_finished,
+        counts={name: int(getattr(row, name)) for name in COUNTED},
+    )
 
 
 def _record(row: Row[Any]) -> RunRecord:

@@ -1,0 +1,74 @@
+"""Whether all is well, told from the state alone: neither system is asked.
+
+A probe that called the systems would spend their quota, and would say nothing about the runs.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+
+from bridge.core.ledger import Entry
+from bridge.core.record import Side
+from bridge.core.report import UNREAD
+from bridge.errors import BridgeError
+from bridge.ports import OutboxState, RunState, Store
+from bridge.web.office import Check, Office
+
+_READ = frozenset({RunState.DONE, RunState.HELD})
+
+
+def checks(office: Office) -> list[Check]:
+    """Everything that runs depend on: the process's own parts, the state, both systems, the messages."""
+    own = list(office.checks())
+    try:
+        return [*own, *_told_by(office.store, office.clock())]
+    except BridgeError as error:
+        return [*own, Check(what="state", problem=error.message, next_step=error.next_step)]
+
+
+def ready(found: Iterable[Check]) -> bool:
+    """Whether nothing is wrong."""
+    return all(each.ok for each in found)
+
+
+def as_json(check: Check) -> Mapping[str, object]:
+    """A check as JSON."""
+    return {
+        "what": check.what,
+        "ok": check.ok,
+        "last_good": check.last_good and check.last_good.isoformat(),
+        "problem": check.problem,
+        "since": check.since and check.since.isoformat(),
+        "next_step": check.next_step,
+    }
+
+
+def _told_by(store: Store, now: dt.datetime) -> Iterable[Check]:
+    totals = store.runs.totals()
+    read = max((each.last_finished for each in totals if each.state in _READ and each.last_finished), default=None)
+    unread = [entry for code in sorted(UNREAD) for entry in store.ledger.list(state="open", code=code)]
+    yield Check(what="state", last_good=now)
+    for side in Side:
+        wrong = [entry for entry in unread if _concerns(entry, side)]
+        yield Check(
+            what=side.title,
+            last_good=read,
+            problem="; ".join(dict.fromkeys(entry.discrepancy.details.get("reason", "could not be read") for entry in wrong)),
+            since=min((entry.opened_at for entry in wrong), default=None),
+            next_step="`bridge doctor` looks at it now; the next run tries again by itself." if wrong else "",
+        )
+    messages = store.outbox.counts()
+    stuck = messages[OutboxState.FAILED] + messages[OutboxState.UNCERTAIN]
+    yield Check(
+        what="messages",
+        problem=f"{stuck} messages did not surely reach Slack" if stuck else "",
+        next_step="`bridge report --to slack` tries again and says why." if stuck else "",
+    )
+
+
+def _concerns(entry: Entry, side: Side) -> bool:
+    """Whether an unread source is this side: as the run said, or as its reason names it; both sides if neither tells."""
+    found = entry.discrepancy
+    if found.field is not None:
+        return found.field == side.value
+    reason = found.details.get("reason", "")
+    return side.title in reason or side.other.title not in reason
