@@ -86,7 +86,13 @@ def mirrored(each: Discrepancy) -> Discrepancy:
 def told(plan: Plan) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
     """A plan's writes and discrepancies, without what tells of the order of the sides."""
     changes = [
-        (each.side, each.action, each.id, each.partner, sorted((cell.field, repr(cell.after_raw), cell.why) for cell in each.cells))
+        (
+            each.side,
+            each.action,
+            each.id,
+            each.partner,
+            sorted((cell.field, repr(cell.after_raw), cell.why) for cell in each.cells),
+        )
         for each in plan.changes
     ]
     discrepancies = [(each.code, repr(each.ids), each.field or "", repr(each.shown)) for each in plan.discrepancies]
@@ -175,5 +181,3 @@ def test_a_digest_stands_for_the_writes_and_not_for_when_they_were_planned(world
     assert digest(plan) == digest(dataclasses.replace(plan, agreed={}))
     if plan.changes:
         assert digest(plan) != digest(dataclasses.replace(plan, changes=plan.changes[1:]))
-
-

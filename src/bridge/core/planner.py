@@ -327,15 +327,17 @@ def _about_record(facts: Facts, code: int, record: Record, **details: str) -> Di
 def _create(facts: Facts, record: Record) -> Change | Discrepancy:
     """The create of `record` on the other side, or why it cannot be."""
     side = record.side.other
+    alone = 101 if record.side is Side.CIVICRM else 102
     if (side, record.id) in facts.doubtful:
         return _about_record(facts, 403, record)
+    if not _keys_are_seen(facts, side):
+        return _about_record(facts, alone, record, reason="a field that it needs is frozen, so its partner may be unseen")
     try:
         cells, keys = _cells_of_create(facts, record, side)
-    except values.Unwritable as unwritable:
-        return _about_record(facts, 401, record, reason=unwritable.reason)
+    except (values.Unwritable, _Refused) as refused:
+        return _about_record(facts, 401, record, reason=str(refused))
     if not keys:
-        code = 101 if record.side is Side.CIVICRM else 102
-        return _about_record(facts, code, record, reason="no match key is filled in, so it could not be found again")
+        return _about_record(facts, alone, record, reason="no match key is filled in, so it could not be found again")
     return Change(
         mapping=facts.mapping.name,
         side=side,
@@ -348,17 +350,39 @@ def _create(facts: Facts, record: Record) -> Change | Discrepancy:
     )
 
 
+class _Refused(Exception):
+    """The schema does not let a cell of a new record be written."""
+
+
+def _frozen(facts: Facts, side: Side) -> set[str]:
+    return {drift.path for drift in facts.sights[side].drift if drift.freezes}
+
+
+def _keys_are_seen(facts: Facts, side: Side) -> bool:
+    """Whether nothing is frozen that says who is who, or that a new record on `side` has to have."""
+    keys = [key for rule in facts.mapping.match if isinstance(rule, ExactMatch) for key in rule.keys]
+    needed = PerSide.of(lambda each: {key.at[each] for key in keys})
+    demanded = {path for path, _ in _demanded(facts.mapping, side)}
+    return not (needed[side.other] & _frozen(facts, side.other) or (needed[side] | demanded) & _frozen(facts, side))
+
+
 def _cells_of_create(facts: Facts, record: Record, side: Side) -> tuple[dict[str, CellChange], dict[str, Json]]:
-    """By path: the fields that may flow, what `where` demands, and the exact match keys; and the keys alone."""
+    """By path: the fields that may flow, what `where` demands, and the exact match keys; and the keys alone.
+
+    A frozen field is left out, and filled once it can be read again.
+    """
     cells: dict[str, CellChange] = {}
+    frozen = _frozen(facts, side)
     for each in facts.mapping.fields.values():
         path = each.at[side]
-        if path is None or not each.may_write(side):
+        if path is None or path in frozen or not each.may_write(side):
             continue
         cell = record.cells[each.name]
         if cell is None or isinstance(cell, Unreadable):
             continue
         value = values.translate(each, record.side, cell)
+        if refused := _refusal(facts, each, side, value):
+            raise _Refused(refused)
         raw = values.write(each, side, value, facts.references)
         cells[path] = _new_cell(facts, each.name, path, raw, value, values.comparable(each, side, value))
     for path, raw in _demanded(facts.mapping, side):

@@ -78,6 +78,7 @@ class Sandbox:
         today = today or clock().date()
         self._made_of = {"coops": coops, "workers": workers, "seed": seed, "today": today.isoformat()}
         self._ports = ports
+        self._seconds = lambda: clock().timestamp()
         self._servers: Servers | None = None
         self._socket: SocketServer | None = None
         self.federation = found_federation(coops, workers, seed, today)
@@ -91,7 +92,8 @@ class Sandbox:
         """Begins to answer; returns the sandbox."""
         self._socket = socket = SocketServer(self.slack.connections).start()
         apps: tuple[App, ...] = (self.civicrm, AirtableApi(self.airtable), SlackApi(self.slack, lambda: socket.url))
-        self._servers = Servers(*(Server(app, port=port).start() for app, port in zip(apps, self._ports, strict=True)))
+        servers = (Server(app, port=port, clock=self._seconds) for app, port in zip(apps, self._ports, strict=True))
+        self._servers = Servers(*(server.start() for server in servers))
         self.slack.response_url = f"{self._servers.slack.url}/response/1"
         return self
 

@@ -140,10 +140,14 @@ class _CallLog:
 
 
 class Server:
-    """Serves one app on a thread of its own; a context manager that starts and stops it."""
+    """Serves one app on a thread of its own; a context manager that starts and stops it.
 
-    def __init__(self, app: App, host: str = "127.0.0.1", port: int = 0) -> None:
+    `clock` is in epoch seconds and says the `Date` of every answer.
+    """
+
+    def __init__(self, app: App, host: str = "127.0.0.1", port: int = 0, *, clock: Callable[[], float] = time.time) -> None:
         self.app = app
+        self.clock = clock
         self.faults = FaultPlan()
         self._log = _CallLog()
         self._stopping = threading.Event()
@@ -318,6 +322,10 @@ class _Handler(BaseHTTPRequestHandler):
         if len(sent) < len(response.body):
             self.close_connection = True
             _cut(self.connection)
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The `Date` header, by the clock of the service."""
+        return super().date_time_string(self.server.server.clock() if timestamp is None else timestamp)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
         """Stay silent: `Server.requests` tells what was asked."""
