@@ -9,7 +9,7 @@ from bridge.core.mapping import Authority, FieldType, GuardLimits, Limit, OnConf
 from bridge.core.plan import Change, Written
 from bridge.core.record import Link, PerSide, Side
 from bridge.core.sight import Found, Whereabouts
-from bridge.errors import Unavailable
+from bridge.errors import RequestRejected, Unavailable
 from bridge.ports import Outcome, RunState
 from bridge.service.approve import approve, find
 from bridge.service.order import Kind, Order, Result
@@ -120,7 +120,7 @@ def test_an_approved_create_is_dropped_where_staff_have_made_the_record_by_hand(
     bench.rows(civicrm_rows(A1={"name": "Arroyo"}, B2={"name": "Breadfruit"}), airtable_rows(B2={"Name": "Breadfruit"}))
     plan = held(bench)
     bench.airtable.rows["recByHand00000001"] = {"Code": "A1", "Name": "Arroyo"}
-    assert approved(bench, plan).applied.count(Written.STALE) == 1
+    assert approved(bench, plan).applied.count(Written.REFUSED) == 1
     assert len(bench.airtable.rows) == 2
 
 
@@ -175,6 +175,14 @@ def test_nobody_is_linked_or_told_to_be_alone_by_a_sweep_that_lost_records(bench
     bench.airtable.lost = frozenset({AIRTABLE_1, "rec00000000000003"})
     bench.sync()
     assert bench.store.knowledge.load(bench.mapping).links == {Link("1", AIRTABLE_1)}
+    assert bench.codes() == [504]
+
+
+def test_a_read_that_a_system_refuses_is_a_source_that_could_not_be_read(bench: Bench) -> None:
+    """CiviCRM answered `DB Error` to a question about its fields; the run must end in the ledger, not in a traceback."""
+    bench.rows(civicrm_rows(A1={}), airtable_rows(A1={}))
+    bench.civicrm.fails = RequestRejected("CiviCRM refused Organization.getFields.")
+    assert bench.sync().state is RunState.FAILED
     assert bench.codes() == [504]
 
 

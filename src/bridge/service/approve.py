@@ -5,14 +5,14 @@ from collections.abc import Sequence
 
 from bridge.core.mapping import Mapping, Mode
 from bridge.core.plan import Change, Plan, Written
-from bridge.errors import AuthRejected, BridgeError, ConfigError, Unavailable, UnexpectedAnswer
+from bridge.errors import BridgeError, ConfigError
 from bridge.ports import Outcome, PlanState, RunState, StoredPlan
 from bridge.service import recover
 from bridge.service.apply import apply, told
 from bridge.service.gather import look, reader
 from bridge.service.order import Applied, Kind, Means, Order, Result
 from bridge.service.outdated import outdated
-from bridge.service.tell import tell
+from bridge.service.tell import SOURCE_FAILED, tell
 
 _USABLE = (PlanState.PLANNED, PlanState.HELD)
 
@@ -59,7 +59,7 @@ def approve(stored: StoredPlan, order: Order, mapping: Mapping, means: Means) ->
                 store.knowledge.remember_run(mapping, stored.plan.population.now, lease)
         except BridgeError as error:
             store.runs.finish(number, RunState.FAILED, digest=stored.digest, note=error.message)
-            if not isinstance(error, AuthRejected | Unavailable | UnexpectedAnswer):
+            if not isinstance(error, SOURCE_FAILED):
                 raise
             return Result(run=number, mapping=mapping.name, state=RunState.FAILED, plan=stored.plan, error=error)
         tell(mapping, number, tuple(told(applied)), complete=False, wrote=True, means=means)

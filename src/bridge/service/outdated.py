@@ -1,4 +1,4 @@
-"""Which changes of a stored plan are out of date: what asked for them is no longer so, or the new record is there already.
+"""Which changes of a stored plan are out of date: what asked for them is no longer so, or the pair is another one by now.
 
 A plan may wait for its approval for days. The written side is checked by the write itself; this looks at everything else.
 """
@@ -25,13 +25,13 @@ def outdated(
         changes = [change for change in plan.changes if change.side is side]
         partners = remotes[side.other].read([change.partner for change in changes]) if changes else {}
         for change in changes:
-            reasons = (*_who(change, links, doubtful, remotes[side]), *_what(change, partners[change.partner], mapping, read))
+            reasons = (*_who(change, links, doubtful), *_what(change, partners[change.partner], mapping, read))
             if reasons:
                 found.append((change, reasons[0]))
     return found
 
 
-def _who(change: Change, links: Collection[Link], doubtful: Collection[tuple[Side, str]], remote: Remote) -> Iterator[str]:
+def _who(change: Change, links: Collection[Link], doubtful: Collection[tuple[Side, str]]) -> Iterator[str]:
     """Why the two records are not, or no longer, the pair that the plan saw."""
     side = change.side
     if change.action is Action.UPDATE:
@@ -39,8 +39,8 @@ def _who(change: Change, links: Collection[Link], doubtful: Collection[tuple[Sid
             yield "The two records are no longer linked."
     elif any(link[side.other] == change.partner for link in links):
         yield "It has got a partner since the plan was made."
-    elif (side, change.partner) in doubtful or remote.find(change.keys):
-        yield f"A record with its key is in {side.title} already, or may be."
+    elif (side, change.partner) in doubtful:
+        yield "Another write may have created it: that is settled first."
 
 
 def _what(change: Change, partner: Found, mapping: Mapping, read: Reader) -> Iterator[str]:

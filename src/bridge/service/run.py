@@ -17,13 +17,13 @@ from bridge.core.plan import Discrepancy, Plan, Written
 from bridge.core.planner import Facts, make_plan
 from bridge.core.record import PerSide, Side
 from bridge.core.sight import Sight
-from bridge.errors import AuthRejected, BridgeError, Unavailable, UnexpectedAnswer
+from bridge.errors import BridgeError
 from bridge.ports import Lease, PlanState, Remote, RunState
 from bridge.service import recover
 from bridge.service.apply import apply, calls_of, open_creates, told
 from bridge.service.gather import Gathered, Reader, gather, look, reader
 from bridge.service.order import Applied, Kind, Means, Order, Result
-from bridge.service.tell import could_not_read, tell
+from bridge.service.tell import SOURCE_FAILED, could_not_read, tell
 
 log = structlog.get_logger()
 
@@ -54,7 +54,7 @@ def run(order: Order, mapping: Mapping, means: Means) -> Result:
                     if mode is Mode.CORRECT and not plan.held:
                         applied = _carry_out(plan, mapping, remotes, read, number, means, lease, order.by)
                     _remember(order, mapping, plan, gathered, lease, means)
-        except (AuthRejected, Unavailable, UnexpectedAnswer) as error:
+        except SOURCE_FAILED as error:
             return _failed(order, mapping, number, means, error)
         return _finish(order, mapping, number, means, plan, gathered, applied, doubts, held=held)
 

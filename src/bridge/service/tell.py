@@ -8,7 +8,11 @@ from bridge.core.ledger import Reach, advance
 from bridge.core.mapping import Mapping, Severity
 from bridge.core.plan import Discrepancy
 from bridge.core.record import PerSide, Side
+from bridge.errors import AuthRejected, RequestRejected, Unavailable, UnexpectedAnswer
 from bridge.service.order import Means
+
+SOURCE_FAILED = (AuthRejected, RequestRejected, Unavailable, UnexpectedAnswer)
+"""What a run meets while it reads: told, and no reason to stop the other mappings. A write's refusal never comes this far."""
 
 
 def tell(mapping: Mapping, run: int, found: Sequence[Discrepancy], *, complete: bool, wrote: bool, means: Means) -> None:
