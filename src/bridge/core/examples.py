@@ -12,7 +12,7 @@ from bridge.core.mapping import Example, Mapping
 from bridge.core.match import Matching, Pair
 from bridge.core.plan import Plan
 from bridge.core.planner import Facts, make_plan
-from bridge.core.record import Json, Link, PerSide, Record, Row, Side, Snapshot, Value
+from bridge.core.record import Link, PerSide, Record, Row, Side, Snapshot, Value
 from bridge.core.sight import Sight
 
 _CIVICRM_ID, _AIRTABLE_ID = "1", "recExample0000001"
@@ -95,7 +95,7 @@ def _plan(mapping: Mapping, pair: Pair, bases: Map[str, Value | None], today: dt
             known=Known(
                 links=frozenset({pair.link}),
                 bases={pair.link: bases},
-                apart=frozenset(),
+                apart={},
                 stops={},
                 absent=frozenset(),
                 last_counts=PerSide(None, None),

@@ -28,7 +28,8 @@ class Known:
 
     links: frozenset[Link]
     bases: Mapping[Link, Mapping[str, Base]]
-    apart: frozenset[Link]
+    apart: Mapping[Link, str]
+    """Pairs a person said are not the same, with the evidence that was said of; empty: for good."""
     stops: Mapping[tuple[Link, str], Stop]
     absent: frozenset[Link]
     last_counts: PerSide[int | None]

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from bridge.core import conditions, values
 from bridge.core.compare import NO_BASE, NOT_THE_OWNER, Keep, Outcome, Verdict, Write, merge
 from bridge.core.knowledge import Known
-from bridge.core.mapping import ExactMatch, Field, FieldType, Key, Rule, Severity, Unmatched
+from bridge.core.mapping import ExactMatch, Field, FieldType, Key, Rule, Severity, SimilarMatch, Unmatched
 from bridge.core.mapping import Mapping as FieldMapping
-from bridge.core.match import Matching, Pair
+from bridge.core.match import Matching, Pair, Suggestion
 from bridge.core.plan import Action, CellChange, Change, Discrepancy, Plan, Population
 from bridge.core.record import Cell, Json, Link, PerSide, Record, Side, Snapshot, Unreadable, Value
 from bridge.core.sight import Drift, Fault, Found, Sight, Whereabouts
@@ -302,6 +302,9 @@ def _said(mapping: FieldMapping, name: str, pair: Pair) -> str:
 
 
 def _unmatched(facts: Facts) -> Iterator[Change | Discrepancy]:
+    """What to do about records without a partner; nothing while a match key cannot be read, for then nobody has one."""
+    if _keyless(facts):
+        return
     for side, records in facts.matching.only:
         policy = facts.mapping.unmatched[side]
         for record in records:
@@ -309,6 +312,12 @@ def _unmatched(facts: Facts) -> Iterator[Change | Discrepancy]:
                 yield _about_record(facts, 101 if side is Side.CIVICRM else 102, record)
             elif policy is Unmatched.CREATE and facts.snapshots[side.other].complete and facts.snapshots[side.other].whole:
                 yield _create(facts, record)
+
+
+def _keyless(facts: Facts) -> bool:
+    frozen = PerSide.of(lambda side: {each.path for each in facts.sights[side].drift if each.freezes})
+    keys = [key for rule in facts.mapping.match if isinstance(rule, ExactMatch) for key in rule.keys]
+    return any(key.at[side] in paths for side, paths in frozen for key in keys)
 
 
 def _about_record(facts: Facts, code: int, record: Record, **details: str) -> Discrepancy:
@@ -459,10 +468,25 @@ def _identity(facts: Facts) -> Iterator[Discrepancy]:
             code=104,
             severity=_SEVERITY[104],
             ids=PerSide(suggestion.civicrm.id, suggestion.airtable.id),
-            name=suggestion.civicrm.name,
-            details={"candidate": suggestion.airtable.name, "score": f"{suggestion.score:.2f}"},
-            evidence=_evidence(facts, [suggestion.civicrm.name, suggestion.airtable.name]),
+            name=_called(facts.mapping, suggestion.civicrm),
+            details={"candidate": _called(facts.mapping, suggestion.airtable), "score": f"{suggestion.score:.2f}"},
+            evidence=evidence_of(facts.seal, suggestion),
         )
+
+
+def evidence_of(seal: Seal, suggestion: Suggestion) -> str:
+    """A digest of what two similar records were compared by: a person's "not the same" holds as long as it stays."""
+    return seal(json.dumps([text for _, text in suggestion.evidence], ensure_ascii=False))[:16]
+
+
+def _called(mapping: FieldMapping, record: Record) -> str:
+    """The record's name, or else what the similar match compares; its id if that is sensitive."""
+    if record.name != record.id:
+        return record.name
+    hidden = {each.at[record.side] for each in mapping.fields.values() if each.sensitive}
+    keys = [rule.key.at[record.side] for rule in mapping.match if isinstance(rule, SimilarMatch)]
+    shown = (record.row.values.get(path) for path in keys if path not in hidden)
+    return next((text for text in shown if isinstance(text, str) and text), record.id)
 
 
 def _absences(facts: Facts) -> Iterator[Discrepancy]:

@@ -51,7 +51,8 @@ def approve(stored: StoredPlan, order: Order, mapping: Mapping, means: Means) ->
             read = reader(mapping, sights, store.knowledge)
             doubts = recover.settle(mapping, remotes, read, means, lease)
             dropped = outdated(stored.plan, mapping, remotes, read, store)
-            store.plans.set_state(stored.digest, PlanState.APPLIED, by=order.by)
+            store.plans.set_state(stored.digest, PlanState.APPROVED, by=order.by)
+            store.plans.set_state(stored.digest, PlanState.APPLIED)
             applied = apply(_without(stored.plan, dropped), mapping, remotes, read, number, means, lease, by=order.by)
             stale = [(change, Outcome(written=Written.STALE, reason=why)) for change, why in dropped]
             applied = Applied(outcomes=[*stale, *applied.outcomes])

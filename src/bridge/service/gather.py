@@ -16,7 +16,7 @@ from bridge.core import values
 from bridge.core.knowledge import Known
 from bridge.core.mapping import ExactMatch
 from bridge.core.mapping import Mapping as FieldMapping
-from bridge.core.planner import key_values
+from bridge.core.planner import Seal, evidence_of, key_values
 from bridge.core.record import Base, Json, Link, PerSide, Record, Row, Side, Snapshot, Unreadable
 from bridge.core.sight import SOURCE, Fault, FieldSight, Found, Sight, Whereabouts
 from bridge.errors import ConfigError
@@ -111,18 +111,18 @@ def gather(
     pulled = _pull(order, mapping, remotes, known, read, means)
     snapshots = PerSide.of(lambda side: read.snapshot(side, pulled[side]))
     sure = order.record is not None or all(snapshot.complete and snapshot.whole for _, snapshot in snapshots)
-    matched = _match(mapping, snapshots, known, sure=sure)
+    matched = _match(mapping, snapshots, known, means.store.seal, sure=sure)
     missing = _whereabouts(remotes, matched)
     moved = _moved(known, missing)
     if moved and lease is not None:
         for old, new in moved:
             means.store.knowledge.move_link(mapping.name, old, new, lease)
         known = means.store.knowledge.load(mapping)
-        matched = _match(mapping, snapshots, known, sure=sure)
+        matched = _match(mapping, snapshots, known, means.store.seal, sure=sure)
         missing = {key: found for key, found in missing.items() if key[0] in known.links}
     corrected = PerSide.of(lambda side: _corrected(snapshots[side], missing))
     if corrected != snapshots:
-        snapshots, matched = corrected, _match(mapping, corrected, known, sure=False)
+        snapshots, matched = corrected, _match(mapping, corrected, known, means.store.seal, sure=False)
     return Gathered(
         snapshots=snapshots,
         matching=matched,
@@ -179,9 +179,17 @@ def _moved_from_base(mapping: FieldMapping, record: Record, bases: Mapping[str, 
     )
 
 
-def _match(mapping: FieldMapping, snapshots: PerSide[Snapshot], known: Known, *, sure: bool) -> matching.Matching:
-    """Who is who. What a pull left out may hold a second candidate, so only stored links are believed unless `sure`."""
-    matched = matching.match(mapping, snapshots, known.links, known.apart)
+def _match(mapping: FieldMapping, snapshots: PerSide[Snapshot], known: Known, seal: Seal, *, sure: bool) -> matching.Matching:
+    """Who is who. What a pull left out may hold a second candidate, so only stored links are believed unless `sure`.
+
+    A pair that a person said is not the same stays apart: for good, or where that was said of a suggestion, as long as the
+    suggestion's evidence is what it was.
+    """
+    apart = {link for link, evidence in known.apart.items() if not evidence}
+    matched = matching.match(mapping, snapshots, known.links, apart)
+    again = {Link(each.civicrm.id, each.airtable.id): evidence_of(seal, each) for each in matched.suggestions}
+    if still := {link for link, evidence in again.items() if known.apart.get(link) == evidence}:
+        matched = matching.match(mapping, snapshots, known.links, apart | still)
     if sure:
         return matched
     linked = tuple(pair for pair in matched.pairs if pair.link in known.links)

@@ -37,7 +37,7 @@ class SqlKnowledge:
             linked = connection.execute(
                 select(links.c.id, links.c.civicrm, links.c.airtable, links.c.absent).where(links.c.mapping == name)
             ).all()
-            taken_apart = connection.execute(select(apart.c.civicrm, apart.c.airtable).where(apart.c.mapping == name)).all()
+            taken_apart = connection.execute(select(apart).where(apart.c.mapping == name)).all()
             last = connection.execute(select(mappings).where(mappings.c.mapping == name)).first()
             numbered = {row.id: Link(row.civicrm, row.airtable) for row in linked}
             bases = self._bases.read(connection, mapping, numbered)
@@ -45,7 +45,7 @@ class SqlKnowledge:
         return Known(
             links=frozenset(numbered.values()),
             bases=bases,
-            apart=frozenset(Link(row.civicrm, row.airtable) for row in taken_apart),
+            apart={Link(row.civicrm, row.airtable): row.evidence for row in taken_apart},
             stops=stops,
             absent=frozenset(numbered[row.id] for row in linked if row.absent),
             last_counts=PerSide(last.civicrm_count, last.airtable_count) if last else PerSide(None, None),
@@ -174,10 +174,12 @@ class SqlKnowledge:
 
 
 def add_links(connection: Connection, mapping: str, new: Iterable[Link], now: dt.datetime, *, by: str = "") -> None:
-    """Add the links that keep one-to-one and that no person has taken apart; the others are passed over."""
+    """Add the links that keep one-to-one and that no person has taken apart for good; the others are passed over."""
     kept_apart = {
         Link(row.civicrm, row.airtable)
-        for row in connection.execute(select(apart.c.civicrm, apart.c.airtable).where(apart.c.mapping == mapping))
+        for row in connection.execute(
+            select(apart.c.civicrm, apart.c.airtable).where(apart.c.mapping == mapping, apart.c.evidence == "")
+        )
     }
     rows = [
         {"mapping": mapping, "civicrm": link.civicrm, "airtable": link.airtable, "absent": False, "made_at": now, "made_by": by}
