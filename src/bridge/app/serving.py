@@ -9,7 +9,7 @@ import structlog
 
 from bridge.app import App
 from bridge.app.desk import Desk
-from bridge.app.watching import MappingFiles, Slack
+from bridge.app.watching import MappingFiles
 from bridge.errors import BridgeError
 from bridge.service.alarm import Alarm
 from bridge.service.order import Kind
@@ -32,7 +32,6 @@ class Serving:
         app.reload()
         self._app = app
         self._files = MappingFiles(app.settings.mappings, app.reload, app.clock)
-        self._slack = Slack(app.tell, app.clock)
         self._worker = Worker()
         self._desk = Desk(app, self._worker, self._tell)
         self._agenda = Agenda(Timetable(app.mappings), app.store.runs.totals, self._submit, app.clock)
@@ -87,14 +86,19 @@ class Serving:
 
     def _do(self, duty: Duty) -> None:
         if duty.mapping is None:
-            self._slack.tell()
+            self._send()
         elif self._agenda.is_due(duty):  # another process may have been faster
             self._app.run([duty.mapping], _KINDS[duty.work], by="schedule")
             self._tell()
 
     def _tell(self) -> None:
+        """Tell at once what a run found, if today's telling has come: what was posted is edited in place."""
         if self._agenda.timetable.may_tell(self._app.clock()):
-            self._slack.tell()
+            self._send()
+
+    def _send(self) -> None:
+        for each in self._app.tell():
+            log.warning("people could not be told", error=type(each).__name__, message=each.message)
 
     # ── what the web is given ──
 
@@ -137,8 +141,7 @@ class Serving:
     def _checks(self) -> Sequence[Check]:
         dead = "" if self._worker.alive else "the worker has stopped"
         schedule = Check(what="schedule", problem=dead, next_step="restart bridge serve." if dead else "")
-        told = [self._slack.check] if self._app.reports.poster() is not None else []
-        return [schedule, self._files.check, *told]
+        return [schedule, self._files.check]
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,12 +1,12 @@
-"""What a serving process keeps an eye on: the mapping files, and whether people can be told."""
+"""What a serving process keeps an eye on: the mapping files, which people may change while it runs."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
 
-from bridge.errors import BridgeError, ConfigError
+from bridge.errors import ConfigError
 from bridge.ports import Clock
 from bridge.web.office import Check
 
@@ -52,29 +52,3 @@ def _fingerprint(source: Path) -> str:
     except OSError as error:
         return f"unreadable: {error.errno}"
     return hashlib.sha256(repr(parts).encode()).hexdigest()
-
-
-class Slack:
-    """Tells people, and remembers what went wrong with it."""
-
-    def __init__(self, send: Callable[[], Sequence[BridgeError]], clock: Clock) -> None:
-        self._send = send
-        self._clock = clock
-        self.check = Check(what="Slack")
-
-    def tell(self) -> None:
-        """Send what is due. A problem is logged and shown; no run waits for it."""
-        problems = self._send()
-        now = self._clock()
-        if not problems:
-            self.check = Check(what="Slack", last_good=now)
-            return
-        for each in problems:
-            log.warning("people could not be told", error=type(each).__name__, message=each.message)
-        self.check = Check(
-            what="Slack",
-            last_good=self.check.last_good,
-            problem=problems[0].message,
-            since=self.check.since or now,
-            next_step=problems[0].next_step,
-        )

@@ -13,6 +13,8 @@ from apscheduler.triggers.base import BaseTrigger  # type: ignore[import-untyped
 Wake = Callable[[dt.datetime], dt.datetime | None]
 """The first moment after the one given at which somebody wants to be woken, both in UTC; None for never."""
 
+_ASK_AGAIN = dt.timedelta(days=1)
+
 
 class Alarm:
     """Calls `ring` at each moment that `wake` names, at most `jitter` late, and `poll` every `period`; on one thread.
@@ -61,6 +63,10 @@ class _Wake(BaseTrigger):  # type: ignore[misc]  # untyped
         self._jitter = jitter
 
     def get_next_fire_time(self, previous_fire_time: dt.datetime | None, now: dt.datetime) -> Any:
-        """The next moment, a little late so that several processes and mappings do not begin in the same second."""
-        due = self._wake(max(filter(None, (previous_fire_time, now))))
-        return due and due + self._jitter * random.random()  # noqa: S311  # spreads load, keeps no secret
+        """The next moment, a little late so that several processes and mappings do not begin in the same second.
+
+        It never ends: a job without a next time is removed, which fails if the scheduler is just being stopped (3.11.3).
+        """
+        moment = max(filter(None, (previous_fire_time, now)))
+        due = self._wake(moment)
+        return due + self._jitter * random.random() if due else moment + _ASK_AGAIN  # noqa: S311  # keeps no secret

@@ -10,7 +10,7 @@ from bridge.core.ledger import Entry
 from bridge.core.record import Side
 from bridge.core.report import UNREAD
 from bridge.errors import BridgeError
-from bridge.ports import OutboxState, RunState, Store
+from bridge.ports import RunState, Store
 from bridge.web.office import Check, Office
 
 _READ = frozenset({RunState.DONE, RunState.HELD})
@@ -56,12 +56,12 @@ def _told_by(store: Store, now: dt.datetime) -> Iterable[Check]:
             since=min((entry.opened_at for entry in wrong), default=None),
             next_step="`bridge doctor` looks at it now; the next run tries again by itself." if wrong else "",
         )
-    messages = store.outbox.counts()
-    stuck = messages[OutboxState.FAILED] + messages[OutboxState.UNCERTAIN]
+    stuck = [message for message in store.outbox.pending() if message.error]
     yield Check(
-        what="messages",
-        problem=f"{stuck} messages did not surely reach Slack" if stuck else "",
-        next_step="`bridge report --to slack` tries again and says why." if stuck else "",
+        what="Slack",
+        problem="; ".join(dict.fromkeys(message.error for message in stuck)),
+        since=min((message.created_at for message in stuck), default=None),
+        next_step="`bridge report --to slack` tries again now." if stuck else "",
     )
 
 

@@ -67,7 +67,7 @@ class Account:
 class Office:
     """Everything the pages, the API and the metrics draw on.
 
-    `checks` are those of the process itself (its schedule, the mapping files, Slack); what the state tells is added to them.
+    `checks` are those of the process itself (its schedule, the mapping files); what the state tells is added to them.
     `loopback` says that only this machine can reach the server; `secure` that people come over https.
     """
 
