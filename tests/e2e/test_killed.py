@@ -2,7 +2,6 @@
 
 At every step of the state in SQLite and in PostgreSQL, at every request in SQLite. What is compared is everything the two
 systems hold, that nothing was made twice, and that the journal has no open end.
-journal has no open end.
 """
 
 import datetime as dt
@@ -129,9 +128,11 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
             return folder / "mappings", f"sqlite:///{folder}/bridge.db"
         name = f"killed_{os.getpid()}_{number}"
         with psycopg.connect(POSTGRES.replace("+psycopg", ""), autocommit=True) as connection:
-            connection.execute(f"create database {name}")  # our own name
+            connection.execute(f"create database {name}")
         made.append(name)
-        return folder / "mappings", POSTGRES.rsplit("/", 1)[0] + f"/{name}"
+        url = POSTGRES.rsplit("/", 1)[0] + f"/{name}"
+        upgrade(url)
+        return folder / "mappings", url
 
     yield new
     for name in filter(None, made):

@@ -160,14 +160,21 @@ def test_what_people_took_apart_stays_apart_until_they_join_it_again(state: Stat
     knowledge = state.store.knowledge
     store_plan(state, email="a@coop.org")
     knowledge.unlink("groups", ANA, "maria")
-    knowledge.reject("groups", BEN, "maria", "e1")
+    knowledge.reject("groups", BEN, "maria", "")
     known = knowledge.load(the_mapping())
-    assert (known.links, known.bases, known.apart) == (frozenset(), {}, {ANA: "", BEN: "e1"})
+    assert (known.links, known.bases, known.apart) == (frozenset(), {}, {ANA: "", BEN: ""})
     store_plan(state, a_plan(links=(ANA, BEN)))
     assert not knowledge.load(the_mapping()).links
     knowledge.confirm("groups", ANA, "maria")
     known = knowledge.load(the_mapping())
-    assert (known.links, known.bases, known.apart) == ({ANA}, {}, {BEN})
+    assert (known.links, known.bases, known.apart) == ({ANA}, {}, {BEN: ""})
+
+
+def test_a_suggestion_that_was_refused_may_still_be_linked_by_a_key(state: State) -> None:
+    """That was said of how alike they looked; a key that points from one to the other is new evidence."""
+    state.store.knowledge.reject("groups", BEN, "maria", "e1")
+    store_plan(state, a_plan(links=(BEN,)))
+    assert state.store.knowledge.load(the_mapping()).links == {BEN}
 
 
 def test_a_merge_moves_the_link_with_its_base_and_stops(state: State) -> None:
