@@ -15,7 +15,7 @@ from bridge.core.report import Address, Digest
 from bridge.errors import ConfigError
 from bridge.language import Language
 from bridge.ports import Clock, Store
-from bridge.service.digest import Due, due, standing
+from bridge.service.digest import Due, due, last_told, standing
 from bridge.slack.client import Bot, Hook, Poster
 from bridge.slack.message import Post, compose, preview
 from bridge.slack.outbox import Courier, Delivery
@@ -39,8 +39,10 @@ class Reports:
         return Language(code or self.settings.language, self.settings.timezone)
 
     def standing(self) -> Digest:
-        """How everything stands now, told as if for the first time."""
-        return standing(self.mappings, self.store, self._now, since=None, address=self.address)
+        """How everything stands now, told against the same moment as Slack's digest."""
+        channels = {mapping.report.slack_channel or self._channel or "" for mapping in self.mappings}
+        since = last_told(self.store, sorted(channels), self._now)
+        return standing(self.mappings, self.store, self._now, since=since, address=self.address)
 
     # ── files ──
 
@@ -59,9 +61,14 @@ class Reports:
         return export(dataclasses.replace(digest, items=tuple(items)), self.language(language))
 
     def plans(self, plans: Sequence[Plan]) -> str:
-        """Plans as HTML, one page after the other."""
+        """A plan as one HTML page. Raises ConfigError for several: a page tells of one mapping."""
+        if len(plans) != 1:
+            raise ConfigError(
+                f"An HTML page tells of one mapping; there are {len(plans)} plans.",
+                next_step=f"name one: bridge plan {plans[0].mapping if plans else 'NAME'} --format html",
+            )
         named = {mapping.name: mapping for mapping in self.mappings}
-        return "\n".join(plan_page(plan, self.language(None), named.get(plan.mapping)) for plan in plans)
+        return plan_page(plans[0], self.language(None), named.get(plans[0].mapping))
 
     # ── Slack ──
 
@@ -99,13 +106,11 @@ class Reports:
         return Hook(slack.webhook_url.get_secret_value()) if slack.webhook_url is not None else None
 
     def _due(self, language: str | None) -> list[Due]:
-        slack = self.settings.slack
-        channel = slack.channel or ("webhook" if slack.webhook_url else None)
         return due(
             self.mappings,
             self.store,
             self._now,
-            channel=channel,
+            channel=self._channel,
             language=language or self.settings.language,
             address=self.address,
         )
@@ -128,6 +133,12 @@ class Reports:
             page=str(public) if public else None,
             mentions={role: [native] for role, native in self.settings.owners.items() if native[0] in "US"},
         )
+
+    @property
+    def _channel(self) -> str | None:
+        """Where mappings that name no channel report."""
+        slack = self.settings.slack
+        return slack.channel or ("webhook" if slack.webhook_url else None)
 
     @property
     def _now(self) -> dt.datetime:

@@ -1,7 +1,7 @@
 """The digests that are due, from the ledger as it stands: one per channel and day, edited in place as things change."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bridge.core import report
@@ -73,6 +73,15 @@ def _note(stored: StoredPlan) -> PlanNote:
         cells=sum(len(change.cells) for change in stored.plan.changes),
         reasons=tuple(breach.message for breach in stored.plan.breaches),
     )
+
+
+def last_told(store: Store, channels: Iterable[str], now: dt.datetime) -> dt.datetime | None:
+    """When the latest digest before today was made in any of these channels, None if there was none.
+
+    The page and the CSV file tell what is new against the same moment as Slack does, so that they carry the same numbers.
+    """
+    times = [at for channel in channels if (at := _last(store.outbox, channel, now)) is not None]
+    return max(times, default=None)
 
 
 def _key(channel: str, day: dt.date) -> str:
