@@ -78,6 +78,32 @@ def test_a_page_names_only_commands_and_options_that_exist(page: Path) -> None:
         assert not unknown, f"`bridge {line}` has no {unknown}"
 
 
+def strings(file: Path) -> Iterator[str]:
+    """Every text in a module, with X where something is filled in; a text of several pieces is one."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+        elif isinstance(node, ast.JoinedStr):
+            yield "".join(str(each.value) if isinstance(each, ast.Constant) else "X" for each in node.values)
+
+
+def test_what_the_program_says_names_only_commands_and_options_that_exist() -> None:
+    texts = [text for file in (ROOT / "src/bridge").rglob("*.py") for text in strings(file)]
+    texts += [catalogue.read_text().replace('"\n"', "") for catalogue in (ROOT / "src/bridge").rglob("*.po")]
+    found = {line for text in texts for line in re.findall(r"[`“]bridge ([a-z][^`”\n]*)[`”]", text)}
+    assert len(found) > 10
+    for line in sorted(found):
+        words = tuple(line.split())
+        command = next((words[:n] for n in (2, 1) if words[:n] in COMMANDS), None)
+        assert command or words[0] in not_yet(), f"there is no `bridge {line}`"
+        assert not command or set(re.findall(r"--[a-z-]+", line)) <= COMMANDS[command], f"`bridge {line}`"
+
+
+def test_the_role_recipe_that_refusals_point_to_is_in_the_readme() -> None:
+    assert any("role recipe in the README" in text for text in strings(ROOT / "src/bridge/civicrm/preflight.py"))
+    assert "### The role recipe" in README
+
+
 @pytest.mark.parametrize("words", sorted(COMMANDS), ids=" ".join)
 def test_every_command_is_in_the_readmes_table(words: tuple[str, ...]) -> None:
     rows = [row for row in README.splitlines() if row.startswith(f"| `bridge {words[0]}")]
