@@ -8,7 +8,8 @@ import datetime as dt
 import multiprocessing
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
@@ -88,21 +89,34 @@ LIVING: list[int] = []
 
 def sync(environment: Mapping[str, str], death: Death = NEVER, *, later: dt.timedelta = dt.timedelta(0)) -> Life:
     """One sync in a process of its own, and how it ended."""
+    with started(environment, death, later=later) as ending:
+        return ending()
+
+
+@contextmanager
+def started(
+    environment: Mapping[str, str], death: Death = NEVER, *, later: dt.timedelta = dt.timedelta(0)
+) -> Iterator[Callable[[], Life]]:
+    """A sync that has begun in a process of its own; call what is given to wait for its end."""
     _context.set_forkserver_preload(PRELOADED)
     here, there = _context.Pipe(duplex=False)
     process = _context.Process(target=live, args=(dict(environment), death, later, there))
     process.start()
     there.close()
     LIVING.append(process.pid or 0)
-    try:
-        answer = here.recv() if here.poll(60) else None
-    except EOFError:
-        answer = None
-    process.join(60)
-    LIVING.clear()
+
+    def ending() -> Life:
+        try:
+            answer = here.recv() if here.poll(60) else None
+        except EOFError:
+            answer = None
+        process.join(60)
+        if process.exitcode == -signal.SIGKILL:
+            return Life(killed=True)
+        assert answer is not None, f"the process ended with {process.exitcode} and said nothing"
+        states, commits, error = answer
+        return Life(killed=False, states=tuple(states), commits=commits, error=error)
+
+    yield ending
+    LIVING.remove(process.pid or 0)
     here.close()
-    if process.exitcode == -signal.SIGKILL:
-        return Life(killed=True)
-    assert answer is not None, f"the process ended with {process.exitcode} and said nothing"
-    states, commits, error = answer
-    return Life(killed=False, states=tuple(states), commits=commits, error=error)
