@@ -67,8 +67,8 @@ class SqlOutbox:
     def counts(self) -> Mapping[OutboxState, int]:
         """How many messages there are in each state; an entry for every state."""
         with self._database.reading() as connection:
-            rows = connection.execute(select(outbox.c.state, func.count()).group_by(outbox.c.state)).tuples()
-            found: dict[str, int] = dict(rows.all())
+            rows = connection.execute(select(outbox.c.state, func.count().label("number")).group_by(outbox.c.state))
+            found = {row.state: row.number for row in rows}
         return {state: found.get(state.value, 0) for state in OutboxState}
 
 
