@@ -18,14 +18,13 @@ from bridge.core.mapping import Authority, Field, FieldType, FirstContact, Mappi
 from bridge.core.match import match
 from bridge.core.plan import Action, Plan
 from bridge.core.planner import Facts, make_plan
-from bridge.core.record import Base, Json, Link, PerSide, Row, Side, Snapshot, Value
+from bridge.core.record import Base, Json, Link, PerSide, Row, Side, Snapshot, Unreadable, Value
 from bridge.core.sight import Drift, FieldSight, Found, Sight
 from builders import a_field, a_mapping
 
 C, A = Side.CIVICRM, Side.AIRTABLE
 NOW = dt.datetime(2026, 11, 16, 14, 0, tzinfo=dt.UTC)
 WORDS = {"new": "New one", "old": "Old one", "gone": "Gone one"}
-SECRET = "hush"
 
 Rows = dict[str, dict[str, Json]]
 
@@ -44,7 +43,7 @@ class World:
     links: list[Link] = field(default_factory=list)
     bases: dict[Link, dict[str, Base]] = field(default_factory=dict)
     stops: dict[tuple[Link, str], Stop] = field(default_factory=dict)
-    apart: frozenset[Link] = frozenset()
+    apart: dict[Link, str] = field(default_factory=dict)
     complete: PerSide[bool] = PerSide(True, True)
     whole: PerSide[bool] = PerSide(True, True)
     drift: PerSide[tuple[Drift, ...]] = PerSide((), ())
@@ -192,7 +191,7 @@ def wire(each: Field, side: Side, cell: Json) -> Json:
 def agreed_value(each: Field, cell: Json) -> Value | None:
     """The base that both sides agree on where both hold `cell`."""
     found = values.comparable(each, A, values.read(each, A, wire(each, A, cell)))
-    assert not isinstance(found, values.Unreadable)
+    assert not isinstance(found, Unreadable)
     return found
 
 

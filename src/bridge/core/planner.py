@@ -315,7 +315,7 @@ def _unmatched(facts: Facts) -> Iterator[Change | Discrepancy]:
 
 
 def _keyless(facts: Facts) -> bool:
-    frozen = PerSide.of(lambda side: {each.path for each in facts.sights[side].drift if each.freezes})
+    frozen = PerSide.of(lambda side: _frozen(facts, side))
     keys = [key for rule in facts.mapping.match if isinstance(rule, ExactMatch) for key in rule.keys]
     return any(key.at[side] in paths for side, paths in frozen for key in keys)
 
@@ -339,8 +339,8 @@ def _create(facts: Facts, record: Record) -> Change | Discrepancy:
     alone = 101 if record.side is Side.CIVICRM else 102
     if (side, record.id) in facts.doubtful:
         return _about_record(facts, 403, record)
-    if not _keys_are_seen(facts, side):
-        return _about_record(facts, alone, record, reason="a field that it needs is frozen, so its partner may be unseen")
+    if any(path in _frozen(facts, side) for path, _ in _demanded(facts.mapping, side)):
+        return _about_record(facts, alone, record, reason="a field that the scope asks for is frozen")
     try:
         cells, keys = _cells_of_create(facts, record, side)
     except (values.Unwritable, _Refused) as refused:
@@ -365,14 +365,6 @@ class _Refused(Exception):
 
 def _frozen(facts: Facts, side: Side) -> set[str]:
     return {drift.path for drift in facts.sights[side].drift if drift.freezes}
-
-
-def _keys_are_seen(facts: Facts, side: Side) -> bool:
-    """Whether nothing is frozen that says who is who, or that a new record on `side` has to have."""
-    keys = [key for rule in facts.mapping.match if isinstance(rule, ExactMatch) for key in rule.keys]
-    needed = PerSide.of(lambda each: {key.at[each] for key in keys})
-    demanded = {path for path, _ in _demanded(facts.mapping, side)}
-    return not (needed[side.other] & _frozen(facts, side.other) or (needed[side] | demanded) & _frozen(facts, side))
 
 
 def _cells_of_create(facts: Facts, record: Record, side: Side) -> tuple[dict[str, CellChange], dict[str, Json]]:
