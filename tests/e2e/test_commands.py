@@ -181,7 +181,7 @@ def test_a_folder_without_mappings_says_what_to_do(desk: Desk) -> None:
     empty.mkdir()
     ended = desk.bridge("plan", BRIDGE_MAPPINGS=str(empty))
     assert ended.code == 2
-    assert "bridge init" in ended.err
+    assert "copy one that comes with bridge" in ended.err
 
 
 @pytest.mark.parametrize(
@@ -221,6 +221,12 @@ def test_a_state_that_cannot_be_opened_is_told_without_its_password(desk: Desk, 
     assert ended.code in code
     assert "wrong" not in ended.err
     assert ended.err.strip()
+
+
+def test_the_version_can_be_asked_for(desk: Desk) -> None:
+    ended = desk.bridge("--version")
+    assert ended.code == 0, ended.err
+    assert ended.out.startswith("bridge ")
 
 
 def test_every_command_has_help_with_an_example(desk: Desk) -> None:

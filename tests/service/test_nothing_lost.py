@@ -239,6 +239,31 @@ def died(_: Change) -> None:
     raise SystemExit
 
 
+def test_an_edit_that_was_put_back_is_told_although_the_process_died_right_after(bench: Bench) -> None:
+    """The next run finds both sides agreed: nobody would ever have heard of the edit that was overruled."""
+    bench.rows(civicrm_rows(A1={"name": "Arroyo"}), airtable_rows(A1={"Name": "Arroyo"}))
+    bench.sync()
+    bench.airtable.rows[AIRTABLE_1]["Name"] = "Edited"
+    bench.airtable.after_write = died
+    with pytest.raises(SystemExit):
+        bench.sync()
+    assert bench.airtable.rows[AIRTABLE_1]["Name"] == "Arroyo"
+    assert (bench.codes(), bench.entry(203).runs) == ([203], 0)
+    bench.airtable.after_write = lambda _: None
+    bench.sync()
+    assert bench.codes() == []
+    assert bench.entry(203).state == "resolved"
+
+
+def test_what_is_told_before_the_writes_is_counted_once(bench: Bench) -> None:
+    bench.rows(civicrm_rows(A1={"name": "Arroyo"}), airtable_rows(A1={"Name": "Arroyo"}))
+    bench.sync()
+    bench.airtable.rows[AIRTABLE_1]["Name"] = "Edited"
+    bench.sync()
+    assert bench.entry(203).runs == 1
+    assert [event.happened.value for event in bench.store.ledger.events()] == ["opened"]
+
+
 def test_a_write_that_died_before_it_was_sent_is_written_by_the_next_run(bench: Bench) -> None:
     bench.rows(civicrm_rows(A1={"name": "Arroyo"}), airtable_rows(A1={"Name": None}))
     bench.airtable.before_write = died

@@ -24,16 +24,20 @@ app = typer.Typer(
 )
 
 
-@app.callback()
-def _root(
-    *,
-    version: bool = typer.Option(default=False, help="Show the version and stop.", is_eager=True),
-) -> None:
-    if version:
+def _version(asked: bool) -> None:
+    if asked:
         from bridge import __version__  # noqa: PLC0415  # shown, then done
 
         typer.echo(f"bridge {__version__}")
         raise typer.Exit
+
+
+@app.callback()
+def _root(
+    *,
+    version: bool = typer.Option(default=False, help="Show the version and stop.", is_eager=True, callback=_version),  # noqa: ARG001  # its callback does it
+) -> None:
+    pass
 
 
 for module in (demo, checking, syncing, looking, reporting, serving, state):

@@ -49,7 +49,7 @@ def _files(source: Path, problems: Problems) -> list[Path]:
     files = sorted(source.glob("*.yaml"))
     if not files:
         problems.add(
-            place, "expected at least one *.yaml file, found none.", "Write a mapping, or draft one with `bridge init`."
+            place, "expected at least one *.yaml file, found none.", "Write one as mappings/README.md shows, or copy one that comes with bridge."
         )
     return files
 

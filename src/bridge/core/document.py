@@ -107,8 +107,7 @@ def as_text(plan: Plan, *, title: str, sentence: Sentence, most: int | None = No
     cost = f"{_count(plan.calls.civicrm, 'CiviCRM call')} and {_count(plan.calls.airtable, 'Airtable call')}"
     lines = [
         head,
-        f"Seen: {plan.population.now.civicrm} records in CiviCRM, {plan.population.now.airtable} in Airtable"
-        + (f"; {_count(len(plan.links), 'new link')}." if plan.links else "."),
+        *_seen(plan),
         f"Applying takes up to {cost}.",
         *_changes(plan, most),
         *_told(plan, sentence, most),
@@ -116,6 +115,14 @@ def as_text(plan: Plan, *, title: str, sentence: Sentence, most: int | None = No
         f"digest: {digest(plan)}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _seen(plan: Plan) -> Iterator[str]:
+    """How much was looked at; nothing for a plan that was not made from a pull, such as an undo."""
+    now = plan.population.now
+    if now.civicrm or now.airtable or plan.complete:
+        found = f"; {_count(len(plan.links), 'new link')}" if plan.links else ""
+        yield f"Seen: {now.civicrm} records in CiviCRM, {now.airtable} in Airtable{found}."
 
 
 def _count(number: int, one: str, many: str = "") -> str:

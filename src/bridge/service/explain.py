@@ -12,7 +12,7 @@ from bridge.core.match import Pair
 from bridge.core.planner import stopped
 from bridge.core.record import Base, PerSide, Record, Sealed, Side
 from bridge.errors import ConfigError
-from bridge.ports import JournalEntry
+from bridge.ports import Journal, JournalEntry
 from bridge.service.gather import Gathered, gather, look, reader
 from bridge.service.order import Means, Order
 
@@ -65,10 +65,16 @@ def explain(order: Order, mapping: Mapping, means: Means) -> Explanation:
         ids=ids,
         how=pair.how if pair else "",
         fields=tuple(_fields(mapping, pair, gathered)) if pair else tuple(_alone(mapping, record)),
-        journal=means.store.journal.of_record(side, native),
+        journal=_journal(ids, means.store.journal),
         discrepancies=[each for each in means.store.ledger.list(mapping=mapping.name) if each.discrepancy.ids[side] == native],
         addresses=PerSide.of(lambda each: _address(ids[each], remotes[each].address)),
     )
+
+
+def _journal(ids: PerSide[str | None], journal: Journal) -> Sequence[JournalEntry]:
+    """What was written to either record, newest first."""
+    entries = {entry.id: entry for side, native in ids if native for entry in journal.of_record(side, native)}
+    return sorted(entries.values(), key=lambda entry: -entry.id)
 
 
 def _only(record: Record) -> PerSide[str | None]:

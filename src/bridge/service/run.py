@@ -23,7 +23,7 @@ from bridge.service import recover
 from bridge.service.apply import apply, calls_of, open_creates, told
 from bridge.service.gather import Gathered, Reader, gather, look, reader
 from bridge.service.order import Applied, Kind, Means, Order, Result
-from bridge.service.tell import SOURCE_FAILED, could_not_read, tell
+from bridge.service.tell import SOURCE_FAILED, could_not_read, foretell, tell
 
 log = structlog.get_logger()
 
@@ -127,6 +127,8 @@ def _plan(
 def _carry_out(
     plan: Plan, mapping: Mapping, remotes: PerSide[Remote], read: Reader, number: int, means: Means, lease: Lease, by: str
 ) -> Applied:
+    if plan.changes:
+        foretell(mapping, number, plan.discrepancies, means)
     applied = apply(plan, mapping, remotes, read, number, means, lease, by=by)
     if plan.changes:
         means.store.plans.set_state(str(document(plan)["digest"]), PlanState.APPLIED, by=by)

@@ -1,10 +1,11 @@
 """Tell the ledger what a run found. The ledger is the one account; Slack, pages and metrics read it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from bridge.core.conditions import fields_read
-from bridge.core.ledger import Reach, advance
+from bridge.core.ledger import Happened, Reach, advance
 from bridge.core.mapping import Mapping, Severity
 from bridge.core.plan import Discrepancy
 from bridge.core.record import PerSide, Side
@@ -27,6 +28,19 @@ def tell(mapping: Mapping, run: int, found: Sequence[Discrepancy], *, complete: 
         run=run,
     )
     ledger.save(moved.changed, moved.events)
+
+
+def foretell(mapping: Mapping, run: int, found: Sequence[Discrepancy], means: Means) -> None:
+    """Open what is new before anything is written: an edit that is put back must be told even if the process dies meanwhile.
+
+    It counts as seen in no run yet; `tell` at the end of the run counts it.
+    """
+    ledger = means.store.ledger
+    now = means.clock().astimezone(ZoneInfo(mapping.timezone))
+    moved = advance(ledger.load(mapping.name), found, reach=Reach(complete=False), now=now, run=run)
+    opened = {each.fingerprint: each for each in moved.events if each.happened in (Happened.OPENED, Happened.REOPENED)}
+    entries = [replace(each, runs=each.runs - 1) for each in moved.changed if each.fingerprint in opened]
+    ledger.save(entries, list(opened.values()))
 
 
 def could_not_read(mapping: Mapping, side: Side | None, reason: str) -> Discrepancy:
