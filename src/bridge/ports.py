@@ -11,19 +11,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from bridge.core.knowledge import Known as Known
-from bridge.core.knowledge import Stop as Stop
+from bridge.core.knowledge import Known, Stop
 from bridge.core.ledger import Entry, Event
 from bridge.core.mapping import Mapping as FieldMapping
 from bridge.core.plan import Change, Plan, Written
 from bridge.core.record import Base, Json, Link, PerSide, Row, Side, Value
-from bridge.core.sight import Drift as Drift
-from bridge.core.sight import Fault as Fault
-from bridge.core.sight import FieldSight as FieldSight
-from bridge.core.sight import Found as Found
-from bridge.core.sight import Option as Option
-from bridge.core.sight import Sight as Sight
-from bridge.core.sight import Whereabouts as Whereabouts
+from bridge.core.sight import FieldSight, Found, Sight
 
 Clock = Callable[[], dt.datetime]
 """Says what time it is: an aware datetime in UTC."""

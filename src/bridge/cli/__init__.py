@@ -35,7 +35,9 @@ def _version(asked: bool) -> None:
 @app.callback()
 def _root(
     *,
-    version: bool = typer.Option(default=False, help="Show the version and stop.", is_eager=True, callback=_version),  # noqa: ARG001  # its callback does it
+    version: bool = typer.Option(
+        default=False, help="Show the version and stop.", is_eager=True, callback=_version
+    ),  # its callback does it
 ) -> None:
     pass
 

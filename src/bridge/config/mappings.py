@@ -49,7 +49,9 @@ def _files(source: Path, problems: Problems) -> list[Path]:
     files = sorted(source.glob("*.yaml"))
     if not files:
         problems.add(
-            place, "expected at least one *.yaml file, found none.", "Write one as mappings/README.md shows, or copy one that comes with bridge."
+            place,
+            "expected at least one *.yaml file, found none.",
+            "Write one as mappings/README.md shows, or copy one that comes with bridge.",
         )
     return files
 

@@ -136,6 +136,8 @@ def _compare_cell(facts: Facts, pair: Pair, each: Field, result: _Compared, writ
         if outcome.keep is Keep.TAKE or (pair.link, each.name) in facts.known.stops:
             result.agreed[each.name] = _agreed(each, cells)
         return
+    if any(isinstance(cell, Unreadable) and cell.code != 206 for _, cell in cells):  # noqa: PLR2004  # as everywhere
+        return  # the whole column is frozen, which is told once and not for every record
     code, reason, wanted = outcome.code, "", outcome.writes
     if (stop := stopped(facts.known, pair.link, each, cells)) is not None:
         code, wanted = stop, ()
