@@ -45,8 +45,10 @@ def test_a_missing_folder_is_told_with_the_setting_that_names_it(tmp_path: Path)
 def test_an_empty_folder_is_told(tmp_path: Path) -> None:
     (tmp_path / "m").mkdir()
     assert problems_of(tmp_path / "m") == [
-        "m:1:1: expected at least one *.yaml file, found none. "
-        "Write one as mappings/README.md shows, or copy one that comes with bridge."
+        (
+            "m:1:1: expected at least one *.yaml file, found none. "
+            "Write one as mappings/README.md shows, or copy one that comes with bridge."
+        )
     ]
 
 
