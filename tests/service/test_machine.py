@@ -42,7 +42,7 @@ from service.engine import (
 )
 
 EXAMPLES = {"dev": 8, "ci": 25, "night": 1_500}
-STEPS = 25
+STEPS = 20
 
 WORDS: dict[str, dict[Side, list[Any]]] = {
     "name": {C: ["Arroyo Bakery", "Breadfruit  Farm ", "Día & Hijas"], A: ["Arroyo Bakery", "arroyo bakery", ""]},
@@ -84,6 +84,7 @@ sides = st.sampled_from(Side)
 records = st.integers(0, COOPS - 1)
 names = st.sampled_from(sorted(WORDS))
 picks = st.integers(0, 9)
+edits = st.lists(st.tuples(sides, records, names, picks), min_size=1, max_size=8)
 
 
 class Machine(RuleBasedStateMachine):
@@ -120,11 +121,22 @@ class Machine(RuleBasedStateMachine):
 
     # ── staff ──
 
-    @rule(side=sides, number=records, name=names, pick=picks)
-    def somebody_edits(self, side: Side, number: int, name: str, pick: int) -> None:
-        native = self.native(side, number)
-        if native is not None:
-            self._edit(side, native, name, pick)
+    @rule(edits=edits)
+    def people_edit(self, edits: list[tuple[Side, int, str, int]]) -> None:
+        for side, number, name, pick in edits:
+            native = self.native(side, number)
+            if native is not None:
+                self._edit(side, native, name, pick)
+
+    @rule(edits=edits, kind=st.sampled_from([Kind.SWEEP, Kind.SWEEP, Kind.DELTA]))
+    def people_edit_and_bridge_runs(self, edits: list[tuple[Side, int, str, int]], kind: Kind) -> None:
+        self.people_edit(edits)
+        self.bridge_runs(kind)
+
+    @rule(edits=edits)
+    def people_edit_and_all_is_quiet(self, edits: list[tuple[Side, int, str, int]]) -> None:
+        self.people_edit(edits)
+        self.engine.rest()
 
     def _edit(self, side: Side, native: str, name: str, pick: int) -> None:
         words = WORDS[name][side]
@@ -298,10 +310,6 @@ class Machine(RuleBasedStateMachine):
         if entries:
             asleep, event = ledger.snooze(entries[pick % len(entries)], None, by="ana", at=self.engine.clock())
             self.engine.store.ledger.save([asleep], [event])
-
-    @rule()
-    def all_is_quiet(self) -> None:
-        self.engine.rest()
 
 
 @pytest.fixture(scope="module")

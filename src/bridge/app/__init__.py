@@ -25,7 +25,7 @@ from bridge.core.mapping import Mode
 from bridge.core.plan import Discrepancy, Plan
 from bridge.core.record import Link, PerSide, Side
 from bridge.core.sight import SOURCE
-from bridge.errors import BridgeError, ConfigError, Problem
+from bridge.errors import BridgeError, ConfigError, Problem, RunInProgress
 from bridge.language import Language
 from bridge.ports import Clock, Progress, Remote, RunState, Store, silent
 from bridge.service import explain as explaining
@@ -208,7 +208,14 @@ class App:
         order = Order(mode=self.settings.mode, by=by or self.login, kind=kind, record=record)
         mappings = self._holding(record, self.named(names)) if record and not names else self.named(names)
         with self._one_run():
-            return [run(order, mapping, self.means(progress)) for mapping in mappings]
+            return [self._run_one(order, mapping, progress) for mapping in mappings]
+
+    def _run_one(self, order: Order, mapping: FieldMapping, progress: Progress) -> Result:
+        """One mapping's run; that it is misconfigured or held by another process is a result, and stops no other mapping."""
+        try:
+            return run(order, mapping, self.means(progress))
+        except (ConfigError, RunInProgress) as error:
+            return Result(run=0, mapping=mapping.name, state=RunState.FAILED, error=error)
 
     @contextmanager
     def _one_run(self) -> Iterator[None]:

@@ -5,8 +5,7 @@ from typing import Any
 
 from bridge.app import App
 from bridge.core.record import Side
-from bridge.errors import BridgeError
-from bridge.service.order import Kind, Result
+from bridge.service.order import Kind, Result, raise_if_not_begun
 from bridge.service.requests import Request, Requests, Wish
 from bridge.service.worker import Worker
 
@@ -44,21 +43,8 @@ class Desk:
             return [self._app.approve(wish.digest, by=by)]
         named = [wish.mapping] if wish.mapping else []
         kind = Kind.PLAN if wish.dry_run else Kind.RECORD if wish.record else Kind.SWEEP
-        if wish.record is not None:
-            return self._app.run(named, kind, record=wish.record, by=by)
-        return self._each([each.name for each in self._app.named(named)], kind, by)
-
-    def _each(self, names: Sequence[str], kind: Kind, by: str) -> Sequence[Result]:
-        """Run one after the other; a mapping that cannot be run keeps none of the others from it."""
-        results: list[Result] = []
-        errors: list[BridgeError] = []
-        for name in names:
-            try:
-                results += self._app.run([name], kind, by=by)
-            except BridgeError as error:
-                errors.append(error)
-        if errors:
-            raise errors[0]
+        results = self._app.run(named, kind, record=wish.record, by=by)
+        raise_if_not_begun(results)
         return results
 
     def _shown(self, request: Request) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from bridge.app.desk import Desk
 from bridge.app.watching import MappingFiles
 from bridge.errors import BridgeError
 from bridge.service.alarm import Alarm
-from bridge.service.order import Kind
+from bridge.service.order import Kind, raise_if_not_begun
 from bridge.service.schedule import Agenda, Duty, Timetable, Work
 from bridge.service.worker import Worker
 from bridge.web.office import Account, Check, Office
@@ -21,7 +21,7 @@ from bridge.web.server import Server, web_app
 log = structlog.get_logger()
 
 _KINDS = {Work.SWEEP: Kind.SWEEP, Work.SYNC: Kind.DELTA}
-_LOOK_AT_FILES = dt.timedelta(seconds=10)
+_LOOK_AT_FILES = dt.timedelta(seconds=5)
 _JITTER = dt.timedelta(seconds=5)
 
 
@@ -88,8 +88,9 @@ class Serving:
         if duty.mapping is None:
             self._send()
         elif self._agenda.is_due(duty):  # another process may have been faster
-            self._app.run([duty.mapping], _KINDS[duty.work], by="schedule")
+            results = self._app.run([duty.mapping], _KINDS[duty.work], by="schedule")
             self._tell()
+            raise_if_not_begun(results)
 
     def _tell(self) -> None:
         """Tell at once what a run found, if today's telling has come: what was posted is edited in place."""

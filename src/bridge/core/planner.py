@@ -138,7 +138,7 @@ def _compare_cell(facts: Facts, pair: Pair, each: Field, result: _Compared, writ
         return
     if any(isinstance(cell, Unreadable) and cell.code != 206 for _, cell in cells):  # noqa: PLR2004  # as everywhere
         return  # the whole column is frozen, which is told once and not for every record
-    code, reason, wanted = outcome.code, "", outcome.writes
+    code, details, wanted = outcome.code, dict[str, str](), outcome.writes
     if (stop := stopped(facts.known, pair.link, each, cells)) is not None:
         code, wanted = stop, ()
     for write in wanted:
@@ -146,9 +146,9 @@ def _compare_cell(facts: Facts, pair: Pair, each: Field, result: _Compared, writ
         if isinstance(written, CellChange):
             writes[write.side].append(written)
         else:
-            code, reason = 401, written
+            code, details = 401, {"side": write.side.title, "reason": written}
     if code is not None:
-        result.discrepancies.append(_about_cell(facts, pair, each, cells, code, reason))
+        result.discrepancies.append(_about_cell(facts, pair, each, cells, code, details))
 
 
 def _agreed(each: Field, cells: PerSide[Cell]) -> Value | None:
@@ -231,10 +231,10 @@ def sealed(seal: Seal, before: Json, after: Json) -> tuple[str, str]:
     return seal(before_text), seal(after_text)
 
 
-def _about_cell(facts: Facts, pair: Pair, each: Field, cells: PerSide[Cell], code: int, reason: str = "") -> Discrepancy:
-    if not reason:
-        unreadable = [f"{side.title}: {cell.reason}" for side, cell in cells if isinstance(cell, Unreadable)]
-        reason = "; ".join(unreadable)
+def _about_cell(
+    facts: Facts, pair: Pair, each: Field, cells: PerSide[Cell], code: int, details: Mapping[str, str] | None = None
+) -> Discrepancy:
+    reason = "; ".join(f"{side.title}: {cell.reason}" for side, cell in cells if isinstance(cell, Unreadable))
     shown = PerSide[str | None].of(lambda side: None if each.sensitive else values.display(each, cells[side]))
     return Discrepancy(
         mapping=facts.mapping.name,
@@ -244,7 +244,7 @@ def _about_cell(facts: Facts, pair: Pair, each: Field, cells: PerSide[Cell], cod
         name=_name(pair),
         field=each.name,
         shown=shown,
-        details={"reason": reason} if reason else {},
+        details=details or ({"reason": reason} if reason else {}),
         evidence=_evidence(facts, [repr(values.comparable(each, side, cell)) for side, cell in cells]),
     )
 
@@ -346,7 +346,7 @@ def _create(facts: Facts, record: Record) -> Change | Discrepancy:
     try:
         cells, keys = _cells_of_create(facts, record, side)
     except (values.Unwritable, _Refused) as refused:
-        return _about_record(facts, 401, record, reason=str(refused))
+        return _about_record(facts, 401, record, side=side.title, reason=str(refused))
     if not keys:
         return _about_record(facts, alone, record, reason="no match key is filled in, so it could not be found again")
     return Change(

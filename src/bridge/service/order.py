@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -71,7 +71,10 @@ class Applied:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """How one run ended. `error` is set where it failed: the mapping's ledger then says 504 until a run succeeds."""
+    """How one run ended. `error` is set where it failed: the mapping's ledger then says 504 until a run succeeds.
+
+    `run` is 0 where none could begin: the mapping cannot be run as it is configured, or another process runs it.
+    """
 
     run: int
     mapping: str
@@ -82,3 +85,10 @@ class Result:
     doubts_settled: int = 0
     error: BridgeError | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
+
+
+def raise_if_not_begun(results: Iterable[Result]) -> None:
+    """Raise the error of the first run that could not begin, if there is one."""
+    for each in results:
+        if each.error is not None and not each.run:
+            raise each.error

@@ -2,7 +2,6 @@
 
 import math
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 import structlog
 from fastapi import Depends, FastAPI, Request, Response
@@ -114,14 +113,6 @@ def _writer(request: Request, visitor: Visitor, role: str) -> Visitor:
     if visitor.csrf and request.headers.get(CSRF_HEADER) != visitor.csrf:
         raise Refusal(403, f"A session writes only with its {CSRF_HEADER}.", next_step="send it, or use a token.")
     return visitor
-
-
-def same_origin(request: Request) -> bool:
-    """Whether a form was sent from a page of ours, as far as the browser says (Origin, Fetch Metadata)."""
-    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
-        return False
-    origin = request.headers.get("Origin")
-    return origin is None or urlsplit(origin).netloc == request.headers.get("Host")
 
 
 def note(request: Request, **about: object) -> None:

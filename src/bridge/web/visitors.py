@@ -6,6 +6,7 @@ No token is kept anywhere: the settings hold digests, a session holds a digest o
 import datetime as dt
 import hashlib
 import hmac
+import secrets
 import threading
 import time
 from collections import OrderedDict
@@ -67,6 +68,15 @@ class Doorman:
             return None
         found = next((each for each in self._holders if _reference(each.sha256) == reference), None)
         return Visitor(found.name, found.role, csrf=self._sign("form", session)) if found else None
+
+    def new_form(self) -> tuple[str, str]:
+        """A name for a browser that is not signed in, and the mark that its form must carry."""
+        browser = secrets.token_hex(16)
+        return browser, self._sign("sign-in", browser)
+
+    def gave_form(self, browser: str, mark: str) -> bool:
+        """Whether a form with this mark was given to the browser of this name."""
+        return mark.isascii() and hmac.compare_digest(mark, self._sign("sign-in", browser))
 
     def _sign(self, purpose: str, text: str) -> str:
         return self._seal(f"web {purpose}: {text}")
