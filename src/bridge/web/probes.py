@@ -18,6 +18,7 @@ router = APIRouter(tags=["machines"])
 TheOffice = Annotated[Office, Depends(office_of)]
 MaybeVisitor = Annotated[Visitor | None, Depends(visitor_of)]
 
+_TOKEN_OR_NONE = {"security": [{}, {"HTTPBearer": []}, {"APIKeyCookie": []}]}
 _FORWARDED = ("Forwarded", "X-Forwarded-For")
 
 
@@ -32,6 +33,7 @@ def healthz() -> str:
     summary="Whether all is well",
     response_model=Ready,
     responses={503: {"model": Ready, "description": "Something is wrong."}, 401: problems()[401], 429: problems()[429]},
+    openapi_extra=_TOKEN_OR_NONE,
 )
 def readyz(office: TheOffice, visitor: MaybeVisitor) -> Response:
     """200 if everything was well when it was last used, 503 if somebody should look: for monitors.
@@ -46,7 +48,13 @@ def readyz(office: TheOffice, visitor: MaybeVisitor) -> Response:
     return JSONResponse(body, 200 if well else 503)
 
 
-@router.get("/metrics", response_class=PlainTextResponse, summary="Metrics for Prometheus", responses=problems(401))
+@router.get(
+    "/metrics",
+    response_class=PlainTextResponse,
+    summary="Metrics for Prometheus",
+    responses=problems(401),
+    openapi_extra=_TOKEN_OR_NONE,
+)
 def metrics(request: Request, office: TheOffice, visitor: MaybeVisitor) -> Response:
     """All metrics as text. Needs a token, unless only this machine can reach the server and no proxy asks."""
     if visitor is None and not (office.loopback and not any(name in request.headers for name in _FORWARDED)):
