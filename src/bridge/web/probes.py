@@ -1,6 +1,6 @@
 """What machines ask: whether the process lives, whether all is well, and the metrics."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
@@ -18,7 +18,7 @@ router = APIRouter(tags=["machines"])
 TheOffice = Annotated[Office, Depends(office_of)]
 MaybeVisitor = Annotated[Visitor | None, Depends(visitor_of)]
 
-_TOKEN_OR_NONE = {"security": [{}, {"HTTPBearer": []}, {"APIKeyCookie": []}]}
+_TOKEN_OR_NONE: dict[str, Any] = {"security": [{}, {"HTTPBearer": []}, {"APIKeyCookie": []}]}
 _FORWARDED = ("Forwarded", "X-Forwarded-For")
 
 
