@@ -23,7 +23,7 @@ from bridge.service import recover
 from bridge.service.apply import apply, calls_of, open_creates, told
 from bridge.service.gather import Gathered, Reader, gather, look, reader
 from bridge.service.order import Applied, Kind, Means, Order, Result
-from bridge.service.tell import SOURCE_FAILED, could_not_read, foretell, tell
+from bridge.service.tell import SOURCE_FAILED, could_not_read, foretell, run_failed, tell
 
 log = structlog.get_logger()
 
@@ -153,7 +153,7 @@ def _remember(order: Order, mapping: Mapping, plan: Plan, gathered: Gathered, le
 def _failed(order: Order, mapping: Mapping, number: int, means: Means, error: BridgeError) -> Result:
     log.warning("run failed", mapping=mapping.name, run=number, error=type(error).__name__)
     if order.kind is not Kind.PLAN:
-        tell(mapping, number, [could_not_read(mapping, None, error.message)], complete=False, wrote=False, means=means)
+        tell(mapping, number, [run_failed(mapping, error)], complete=False, wrote=False, means=means)
     return Result(run=number, mapping=mapping.name, state=RunState.FAILED, error=error)
 
 

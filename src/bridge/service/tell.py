@@ -9,7 +9,7 @@ from bridge.core.ledger import Happened, Reach, advance
 from bridge.core.mapping import Mapping, Severity
 from bridge.core.plan import Discrepancy
 from bridge.core.record import PerSide, Side
-from bridge.errors import AuthRejected, RequestRejected, Unavailable, UnexpectedAnswer
+from bridge.errors import AuthRejected, BridgeError, QuotaExhausted, RequestRejected, Unavailable, UnexpectedAnswer
 from bridge.service.order import Means
 
 SOURCE_FAILED = (AuthRejected, RequestRejected, Unavailable, UnexpectedAnswer)
@@ -43,6 +43,13 @@ def foretell(mapping: Mapping, run: int, found: Sequence[Discrepancy], means: Me
     ledger.save(entries, list(opened.values()))
 
 
+def run_failed(mapping: Mapping, error: BridgeError) -> Discrepancy:
+    """A run that could not read: the month's calls to Airtable are used up (505), or a source failed (504)."""
+    if isinstance(error, QuotaExhausted):
+        return replace(could_not_read(mapping, Side.AIRTABLE, error.message), code=505)
+    return could_not_read(mapping, None, error.message)
+
+
 def could_not_read(mapping: Mapping, side: Side | None, reason: str) -> Discrepancy:
     """A source that could not be read (504): which, and why in words without values."""
     return Discrepancy(
@@ -52,5 +59,5 @@ def could_not_read(mapping: Mapping, side: Side | None, reason: str) -> Discrepa
         ids=PerSide(None, None),
         name=mapping.title.get("en", mapping.name),
         field=side.value if side else None,
-        details={"side": side.title if side else "", "reason": reason},
+        details={**({"side": side.title} if side else {}), "reason": reason},
     )
