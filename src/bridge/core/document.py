@@ -142,7 +142,7 @@ def _changes(plan: Plan, most: int | None) -> Iterator[str]:
             for cell in change.cells:
                 yield f"    {cell.field}: {_before_after(cell)}   [{why(cell, side)}]"
         if most is not None and len(here) > most:
-            yield f"  … and {len(here) - most} more records"
+            yield f"  … and {_count(len(here) - most, 'more record')}"
 
 
 def why(cell: CellChange, side: Side) -> str:

@@ -35,7 +35,12 @@ def judge(mapping: Mapping, changes: Collection[Change], facts: Circumstances) -
 
 
 def _setting(mapping: Mapping, key: str, value: object) -> str:
-    return f"guard.{key} in {mapping.file or mapping.name} (now {value})"
+    return f"guard.{key} in {_file(mapping)} (now {value})"
+
+
+def _file(mapping: Mapping) -> str:
+    """Where the mapping is written, or its name where it is in no file."""
+    return mapping.file or mapping.name
 
 
 def _percent(share: float) -> str:
@@ -53,7 +58,7 @@ def _sources(mapping: Mapping, facts: Circumstances) -> Iterator[Breach]:
             yield Breach(
                 rule="empty",
                 message=f"{side.title} answered with no records at all.",
-                setting=f"{side.value}.where in {mapping.file or mapping.name}, or the credential's permissions",
+                setting=f"{side.value}.where in {_file(mapping)}, or the credential's permissions",
             )
         elif last is not None and now < last * (1 - shrink):
             yield Breach(
@@ -98,17 +103,18 @@ def _limit(mapping: Mapping, side: Side, what: str, found: int, population: int,
 
 
 def _circumstances(mapping: Mapping, changes: Collection[Change], facts: Circumstances) -> Iterator[Breach]:
+    approve = f"approve this plan; nothing in {_file(mapping)} lifts it"
     if changes and facts.scope_changed:
         yield Breach(
             rule="scope",
             message="What is pulled or how it is matched changed since the last run; review the changes once.",
-            setting=f"approve this plan; nothing in {mapping.file or mapping.name} lifts it",
+            setting=approve,
         )
     elif changes and facts.mapping_changed:
         yield Breach(
             rule="mapping",
             message="The mapping changed since the last run; review the changes once.",
-            setting=f"approve this plan; nothing in {mapping.file or mapping.name} lifts it",
+            setting=approve,
         )
     if facts.quota_left is not None and facts.calls.airtable > facts.quota_left:
         yield Breach(
