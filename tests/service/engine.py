@@ -8,7 +8,7 @@ import json
 import shutil
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from collections.abc import Mapping as Map
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -407,10 +407,12 @@ class Engine:
         asked = {"select": ["id", *own], "where": where, "checkPermissions": False}
         with self.civicrm._lock:
             rows = {str(row["id"]): dict(row) for row in self.civicrm.call(ADMIN, "Contact", "get", asked)["values"]}
-            select = ["contact_id", "end_date", "status_id:name"]
-            for member in self.civicrm.call(ADMIN, "Membership", "get", {"select": select})["values"]:
+            select = ["id", "contact_id", "end_date", "status_id:name", "status_id.is_current_member"]
+            members = self.civicrm.call(ADMIN, "Membership", "get", {"select": select})["values"]
+            # A merge leaves two: the last of these is the one that the mapping means.
+            for member in sorted(members, key=lambda each: (each[select[4]], each["end_date"] or "9999", each["id"])):
                 if (row := rows.get(str(member["contact_id"]))) is not None:
-                    row.update({f"membership.{name}": member[name] for name in select[1:]})
+                    row.update({f"membership.{name}": member[name] for name in ("end_date", "status_id:name")})
         return rows
 
     def _airtable_rows(self) -> dict[str, dict[str, Json]]:
@@ -648,10 +650,23 @@ class Engine:
                     self._check_edit(link, each.name, next(iter(sides)), kept_calm[spot], PerSide(here, there))
                 if here == there and not isinstance(here, Unreadable):
                     self.calm[spot] = here
+        self._check_merges(known.links)
         stopped = {(link.airtable, name) for link, name in known.stops}
         self.disturbed = stopped | {spot for spot in self.disturbed if spot[1] in frozen or spot[0] in gone}
         self.rested_at = self.clock()
         self._check_no_secret()
+
+    def merged_into(self, id_: int) -> int | None:
+        """The contact that this one went into, or None."""
+        [found] = self.civicrm._merge_action("getMergedTo", {"contactId": id_})
+        return found["id"] if found else None
+
+    def _check_merges(self, links: Collection[Link]) -> None:
+        """The link of a merged contact went with it, unless its winner has a link, or two links would have gone there."""
+        winners = [self.merged_into(int(link.civicrm)) for link in links]
+        taken = {int(link.civicrm) for link in links}
+        left = [winner for winner in winners if winner is not None and winner not in taken and winners.count(winner) == 1]
+        assert not left, f"{left} were merged with linked contacts and have no link"
 
     def _in_scope(self) -> set[str]:
         return {

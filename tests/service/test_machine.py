@@ -168,24 +168,27 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def the_trash_is_emptied_back(self) -> None:
         for id_, row in self.engine.civicrm.contacts.items():
-            if id_ >= FIRST and row.get("is_deleted") and not self._merged(id_):
+            if id_ >= FIRST and row.get("is_deleted") and self.engine.merged_into(id_) is None:
                 self.engine.civicrm.restore(id_)
-
-    def _merged(self, id_: int) -> bool:
-        asked = {"contactId": id_}
-        return any("id" in each for each in self.engine.civicrm._merge_action("getMergedTo", asked))
 
     @rule(keep=records, lose=records)
     def two_contacts_are_merged(self, keep: int, lose: int) -> None:
         alive = sorted(self.engine._in_scope(), key=int)
         winner, loser = alive[keep % len(alive)], alive[lose % len(alive)]
         if winner != loser and len(alive) > 3:
-            partners = {civicrm: airtable for airtable, civicrm in self.engine.pairs().items()}
-            self.engine.disturb(native=winner)
-            self.engine.disturb(native=loser)
-            self.engine.civicrm.merge(int(winner), int(loser))
-            self.engine.note_truth()
-            del partners
+            self._merge(winner, loser)
+
+    def _merge(self, winner: str, loser: str) -> None:
+        self.engine.disturb(native=winner)
+        self.engine.disturb(native=loser)
+        self.engine.civicrm.merge(int(winner), int(loser))
+        self.engine.note_truth()
+
+    @rule(number=records, joining=st.integers(0, 3))
+    def a_coop_is_merged_into_a_new_contact(self, number: int, joining: int) -> None:
+        alive = sorted(self.engine._in_scope(), key=int)
+        if (new := self._join(joining)) is not None:
+            self._merge(new, alive[number % len(alive)])
 
     @rule(number=records)
     def a_row_is_deleted(self, number: int) -> None:
@@ -195,10 +198,14 @@ class Machine(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, 3))
     def a_coop_joins(self, number: int) -> None:
+        self._join(number)
+
+    def _join(self, number: int) -> str | None:
         taken = {row.get("external_identifier") for row in self.engine.civicrm.contacts.values()}
-        if f"K{90 + number}" not in taken:
-            new = {name: value for name, value in a_coop(90 + number).items() if name != "id"}
-            self.engine.civicrm.staff_create("Contact", new)
+        if f"K{90 + number}" in taken:
+            return None
+        new = {name: value for name, value in a_coop(90 + number).items() if name != "id"}
+        return str(self.engine.civicrm.staff_create("Contact", new))
 
     # ── the shape of Airtable ──
 
