@@ -13,11 +13,12 @@ from typing import Any
 from hypothesis import strategies as st
 
 from bridge.core import values
+from bridge.core.facts import Facts
 from bridge.core.knowledge import Known, Stop
 from bridge.core.mapping import Authority, Field, FieldType, FirstContact, Mapping, OnConflict, OnEdit, Unmatched
 from bridge.core.match import match
 from bridge.core.plan import Action, Plan
-from bridge.core.planner import Facts, make_plan
+from bridge.core.planner import make_plan
 from bridge.core.record import Base, Json, Link, PerSide, Row, Side, Snapshot, Unreadable, Value
 from bridge.core.sight import Drift, FieldSight, Found, Sight
 from builders import a_field, a_mapping

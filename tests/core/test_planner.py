@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bridge.core.compare import Verdict
+from bridge.core.facts import key_values
 from bridge.core.knowledge import Stop
 from bridge.core.mapping import (
     AirtableSource,
@@ -26,7 +27,6 @@ from bridge.core.mapping import (
 )
 from bridge.core.mapping import Test as Asks
 from bridge.core.plan import Action, CellChange, Change, Discrepancy
-from bridge.core.planner import key_values
 from bridge.core.record import Base, Json, Link, PerSide, Side
 from bridge.core.sight import Drift, Fault, FieldSight, Found, Option, Whereabouts
 from bridge.core.values import read_record

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from bridge.core import values
 from bridge.core.compare import NO_BASE, Outcome, merge
+from bridge.core.facts import Facts
 from bridge.core.knowledge import Known
 from bridge.core.mapping import Example, Mapping
 from bridge.core.match import Matching, Pair
 from bridge.core.plan import Plan
-from bridge.core.planner import Facts, make_plan
+from bridge.core.planner import make_plan
 from bridge.core.record import Link, PerSide, Record, Row, Side, Snapshot, Value
 from bridge.core.sight import Sight
 

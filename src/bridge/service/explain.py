@@ -9,7 +9,7 @@ from bridge.core.compare import NO_BASE, Verdict, merge
 from bridge.core.ledger import Entry
 from bridge.core.mapping import Mapping
 from bridge.core.match import Pair
-from bridge.core.planner import stopped
+from bridge.core.pairs import stopped
 from bridge.core.record import Base, PerSide, Record, Sealed, Side
 from bridge.errors import ConfigError
 from bridge.ports import Journal, JournalEntry

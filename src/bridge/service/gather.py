@@ -13,10 +13,11 @@ from zoneinfo import ZoneInfo
 
 from bridge.core import match as matching
 from bridge.core import values
+from bridge.core.facts import Seal, key_values
 from bridge.core.knowledge import Known
 from bridge.core.mapping import ExactMatch
 from bridge.core.mapping import Mapping as FieldMapping
-from bridge.core.planner import Seal, evidence_of, key_values
+from bridge.core.planner import evidence_of
 from bridge.core.record import Base, Json, Link, PerSide, Record, Row, Side, Snapshot, Unreadable
 from bridge.core.sight import SOURCE, Fault, FieldSight, Found, Sight, Whereabouts
 from bridge.errors import ConfigError

@@ -12,9 +12,10 @@ import structlog
 
 from bridge.core import guard
 from bridge.core.document import document
+from bridge.core.facts import Facts
 from bridge.core.mapping import Mapping, Mode
 from bridge.core.plan import Discrepancy, Plan, Written
-from bridge.core.planner import Facts, make_plan
+from bridge.core.planner import make_plan
 from bridge.core.record import PerSide, Side
 from bridge.core.sight import Sight
 from bridge.errors import BridgeError

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from bridge.core import values
 from bridge.core.compare import Verdict
 from bridge.core.document import digest, document
+from bridge.core.facts import Seal, sealed
 from bridge.core.mapping import Mapping, Mode
 from bridge.core.plan import Action, CellChange, Change, Plan, Population, Written
-from bridge.core.planner import Seal, sealed
 from bridge.core.record import PerSide, Record, Sealed, Side, Unreadable
 from bridge.errors import ConfigError
 from bridge.ports import JournalCell, JournalEntry, PlanState, Remote, RunState
