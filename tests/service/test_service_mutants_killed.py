@@ -1,0 +1,149 @@
+"""Facts that the other tests of apply, recover and undo let slip: each was found by a surviving mutant (docs/mutation.md)."""
+
+import dataclasses
+import datetime as dt
+from collections.abc import Callable
+
+import pytest
+
+from bench import Bench
+from bridge.core.mapping import Authority, Unmatched
+from bridge.core.plan import Written
+from bridge.core.record import PerSide
+from bridge.ports import JournalEntry, Outcome, RunState
+from bridge.service.order import Kind, Order
+from bridge.service.run import run
+from builders import a_field, a_mapping, airtable_rows, civicrm_rows
+
+ARROYO = "rec00000000000001"
+MADE = "recFake0000009001"
+
+
+def answer_lost(bench: Bench, *, landed: bool) -> int:
+    """The run whose one write, of a new name, got no answer."""
+    bench.rows(civicrm_rows(A1={"name": "Arroyo"}), airtable_rows(A1={"Name": "Arroyo"}))
+    bench.sync()
+    bench.civicrm.rows["1"]["name"] = "Arroyo Bakery"
+    return cut(bench, landed=landed)
+
+
+def create_lost(bench: Bench, *, landed: bool) -> int:
+    """The run whose one write, a create, got no answer."""
+    bench.use(bench.changed(unmatched=PerSide(Unmatched.CREATE, Unmatched.IGNORE)))
+    bench.rows(civicrm_rows(A1={"name": "Arroyo"}, B2={"name": "Breadfruit"}), airtable_rows(A1={"Name": "Arroyo"}))
+    return cut(bench, landed=landed)
+
+
+def cut(bench: Bench, *, landed: bool) -> int:
+    """A run in which Airtable's answers are lost, and that Airtable did or did not carry out."""
+    bench.airtable.fate = lambda _: Outcome(written=Written.IN_DOUBT, reason="the connection was cut")
+    bench.airtable.lands = landed
+    number = bench.sync().run
+    bench.airtable.fate = lambda _: None
+    return number
+
+
+def only_entry(bench: Bench, number: int) -> JournalEntry:
+    [entry] = bench.store.journal.of_run(number)
+    return entry
+
+
+# ── writes in doubt ──
+
+
+@pytest.mark.parametrize("lost", [answer_lost, create_lost])
+@pytest.mark.parametrize(
+    ("landed", "outcome", "said"), [(True, Written.DONE, "it had landed"), (False, Written.NOT_SENT, "it had not landed")]
+)
+def test_a_write_in_doubt_is_settled_with_what_reading_found(
+    bench: Bench, lost: Callable[..., int], landed: bool, outcome: Written, said: str
+) -> None:
+    number = lost(bench, landed=landed)
+    assert bench.sync().doubts_settled == 1
+    entry = only_entry(bench, number)
+    assert (entry.outcome, entry.detail) == (outcome, f"in doubt, settled by reading: {said}")
+
+
+def test_a_write_in_doubt_on_a_record_that_was_edited_since_is_stale_and_staffs_word_stays(bench: Bench) -> None:
+    number = answer_lost(bench, landed=True)
+    bench.airtable.rows[ARROYO]["Name"] = "typed since"
+    bench.use(a_mapping(a_field("name", authority=Authority.EITHER)))
+    assert bench.sync().doubts_settled == 1
+    entry = only_entry(bench, number)
+    assert (entry.outcome, entry.detail) == (Written.STALE, "in doubt, settled by reading: the record has been edited since")
+    assert bench.airtable.rows[ARROYO]["Name"] == "typed since"
+
+
+def test_a_write_in_doubt_on_a_record_that_is_gone_is_stale(bench: Bench) -> None:
+    number = answer_lost(bench, landed=True)
+    del bench.airtable.rows[ARROYO]
+    bench.airtable.rows["recOther000000001"] = {"Code": "Z9"}
+    assert bench.sync().doubts_settled == 1
+    assert only_entry(bench, number).outcome is Written.STALE
+
+
+@pytest.mark.parametrize("half", ["Name", "Email"])
+def test_a_write_of_two_cells_has_landed_only_where_both_are_there(bench: Bench, half: str) -> None:
+    bench.rows(
+        civicrm_rows(A1={"name": "Arroyo", "email": "a@example.org"}),
+        airtable_rows(A1={"Name": "Arroyo", "Email": "a@example.org"}),
+    )
+    bench.sync()
+    bench.civicrm.rows["1"].update(name="Arroyo Bakery", email="b@example.org")
+    number = cut(bench, landed=False)
+    bench.airtable.rows[ARROYO][half] = {"Name": "Arroyo Bakery", "Email": "b@example.org"}[half]
+    bench.sync()
+    assert only_entry(bench, number).outcome is Written.STALE
+
+
+def test_a_cell_that_the_mapping_no_longer_names_keeps_no_write_in_doubt(bench: Bench) -> None:
+    bench.rows(
+        civicrm_rows(A1={"name": "Arroyo", "email": "a@example.org"}),
+        airtable_rows(A1={"Name": "Arroyo", "Email": "a@example.org"}),
+    )
+    bench.sync()
+    bench.civicrm.rows["1"].update(name="Arroyo Bakery", email="b@example.org")
+    number = cut(bench, landed=True)
+    bench.use(a_mapping(a_field("name")))
+    bench.sync()
+    assert only_entry(bench, number).outcome is Written.DONE
+
+
+def test_a_create_in_doubt_whose_keys_two_records_carry_stays_in_doubt(bench: Bench) -> None:
+    number = create_lost(bench, landed=True)
+    bench.airtable.rows["recByHand00000001"] = {"Code": "B2", "Name": "Breadfruit"}
+    assert bench.sync().doubts_settled == 0
+    assert only_entry(bench, number).outcome is Written.IN_DOUBT
+    del bench.airtable.rows["recByHand00000001"]
+    assert bench.sync().doubts_settled == 1
+    assert only_entry(bench, number).record == MADE
+
+
+@pytest.mark.parametrize(("age", "waited"), [(0, 10), (4, 6), (10, 0), (11, 0), (-60, 10)])
+def test_what_is_not_there_is_believed_only_once_the_newest_write_in_doubt_is_old_enough(
+    bench: Bench, age: int, waited: int
+) -> None:
+    """Also a clock that was set back waits no longer than that."""
+    answer_lost(bench, landed=True)
+    slept = []
+    means = dataclasses.replace(bench.means, sleep=slept.append, settle_after=dt.timedelta(seconds=10))
+    bench.clock.forward(seconds=age)
+    result = run(Order(mode=bench.mapping.mode, by="tester", kind=Kind.SWEEP), bench.mapping, means)
+    assert result.doubts_settled == 1
+    assert slept == ([waited] if waited else [])
+
+
+def test_nothing_is_waited_for_where_nothing_is_in_doubt(bench: Bench) -> None:
+    bench.rows(civicrm_rows(A1={"name": "Arroyo"}), airtable_rows(A1={"Name": "Arroyo"}))
+    before = bench.clock()
+    assert bench.sync().doubts_settled == 0
+    assert bench.clock() - before == dt.timedelta(minutes=5)
+
+
+def test_settling_says_how_far_it_is(bench: Bench) -> None:
+    answer_lost(bench, landed=True)
+    heard: list[tuple[str, int, int | None]] = []
+    means = dataclasses.replace(bench.means, progress=lambda *each: heard.append(each))
+    bench.clock.forward(minutes=5)
+    assert run(Order(mode=bench.mapping.mode, by="tester"), bench.mapping, means).state is RunState.DONE
+    assert ("settling writes in doubt", 0, 1) in heard
