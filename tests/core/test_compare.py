@@ -7,7 +7,7 @@ import pytest
 
 from bridge.core.compare import NO_BASE, Keep, Outcome, Verdict, Write, merge
 from bridge.core.mapping import Authority, Field, FieldType, FirstContact, OnConflict
-from bridge.core.record import Base, Cell, PerSide, Sealed, Side, Unreadable
+from bridge.core.record import Base, Cell, PerSide, Sealed, Side, Unreadable, Value
 
 C, A = Side.CIVICRM, Side.AIRTABLE
 MEMBERSHIP = {"New": "Active", "Current": "Active", "Expired": "Lapsed"}
@@ -21,6 +21,11 @@ def decide(field: Field, civicrm: Cell, airtable: Cell, base: Base) -> Outcome:
     return merge(field, base, PerSide(civicrm, airtable))
 
 
+def still(agreed: Value) -> Outcome:
+    """An agreement that was known already."""
+    return Outcome(Verdict.AGREED, agreed=agreed)
+
+
 def test_a_change_is_written_in_the_other_sides_words() -> None:
     field = a_field(FieldType.CHOICE, values={"prospect": "Prospect", "enrolled": "Enrolled"})
     assert decide(field, "prospect", "Enrolled", "Prospect").writes == (Write(C, "enrolled"),)
@@ -32,7 +37,7 @@ def test_agreement_is_on_the_compared_form_and_the_base_takes_that() -> None:
     outcome = merge(field, NO_BASE, PerSide("enrolled", "Enrolled"))
     assert (outcome.verdict, outcome.keep, outcome.agreed) == (Verdict.AGREED, Keep.TAKE, "Enrolled")
     money = a_field(FieldType.MONEY)
-    assert decide(money, Decimal("12.35"), Decimal("12.3456"), Decimal("12.35")) == Outcome(Verdict.AGREED)
+    assert decide(money, Decimal("12.35"), Decimal("12.3456"), Decimal("12.35")) == still(Decimal("12.35"))
 
 
 def test_hidden_digits_are_no_edit_and_a_change_carries_every_digit() -> None:
@@ -45,7 +50,7 @@ def test_hidden_digits_are_no_edit_and_a_change_carries_every_digit() -> None:
 def test_two_names_of_one_option_both_agree_with_it() -> None:
     field = a_field(FieldType.CHOICE, Authority.CIVICRM, values=MEMBERSHIP)
     for name in ("New", "Current"):
-        assert decide(field, name, "Active", "Active") == Outcome(Verdict.AGREED)
+        assert decide(field, name, "Active", "Active") == still("Active")
     assert decide(field, "Expired", "Active", "Active").writes == (Write(A, "Lapsed"),)
     edited = decide(field, "New", "Lapsed", "Active")
     assert (edited.writes, edited.code) == ((Write(A, "Active"),), 203)
@@ -115,4 +120,4 @@ def test_a_base_that_neither_side_left_though_they_differ_counts_as_none() -> No
 
 def test_writing_another_way_is_no_edit() -> None:
     field = a_field(ignore=frozenset({"case", "punctuation"}))
-    assert decide(field, "Arroyo Bakery, Inc", "ARROYO BAKERY INC", "arroyo bakery inc") == Outcome(Verdict.AGREED)
+    assert decide(field, "Arroyo Bakery, Inc", "ARROYO BAKERY INC", "arroyo bakery inc") == still("arroyo bakery inc")

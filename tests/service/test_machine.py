@@ -222,6 +222,7 @@ class Machine(RuleBasedStateMachine):
             self.engine.airtable.rename_field(BASE, TABLE, title, path)
         self.engine.renamed.clear()
 
+    @precondition(lambda self: "Status" in self.engine.store.knowledge.pins("groups", A))
     @rule(word=st.sampled_from(sorted(STATUSES.values())))
     def an_option_is_renamed(self, word: str) -> None:
         present = self.engine.option_words[word]

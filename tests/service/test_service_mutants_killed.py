@@ -125,7 +125,7 @@ def test_what_is_not_there_is_believed_only_once_the_newest_write_in_doubt_is_ol
 ) -> None:
     """Also a clock that was set back waits no longer than that."""
     answer_lost(bench, landed=True)
-    slept = []
+    slept: list[float] = []
     means = dataclasses.replace(bench.means, sleep=slept.append, settle_after=dt.timedelta(seconds=10))
     bench.clock.forward(seconds=age)
     result = run(Order(mode=bench.mapping.mode, by="tester", kind=Kind.SWEEP), bench.mapping, means)

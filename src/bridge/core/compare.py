@@ -72,7 +72,7 @@ class Outcome:
     """What is to be done about one cell.
 
     `writes` holds at most one write a side (two only for a union). `code` is the discrepancy to tell, beside the writes or
-    instead of them. With `keep` TAKE the base becomes `agreed`, a comparable value.
+    instead of them. `agreed` is the comparable value of two cells that agree; with `keep` TAKE it becomes the base.
     """
 
     verdict: Verdict
@@ -100,13 +100,10 @@ def merge(
     here, there = comparable(field, Side.CIVICRM, civicrm), comparable(field, Side.AIRTABLE, airtable)
     if here == there:
         known = base is not NO_BASE and same_base(base, here)
-        return _STILL_AGREED if known else Outcome(Verdict.AGREED, keep=Keep.TAKE, agreed=here)
+        return Outcome(Verdict.AGREED, keep=Keep.KEEP if known else Keep.TAKE, agreed=here)
     moved = () if base is NO_BASE else tuple(side for side, value in PerSide(here, there) if not same_base(base, value))
     outcome = _differ(_Case(field, PerSide(civicrm, airtable), moved, modified))
     return Outcome(outcome.verdict, code=REPORT_ONLY) if field.authority in (None, Authority.REPORT) else outcome
-
-
-_STILL_AGREED = Outcome(Verdict.AGREED)
 
 
 @dataclass(frozen=True, slots=True)

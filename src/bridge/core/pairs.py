@@ -64,7 +64,7 @@ def _compare_cell(facts: Facts, pair: Pair, each: Field, result: Compared, write
     outcome = merge(each, base, cells, modified=PerSide(pair.civicrm.row.modified_at, pair.airtable.row.modified_at))
     if outcome.verdict is Verdict.AGREED:
         if outcome.keep is Keep.TAKE or (pair.link, each.name) in facts.known.stops:
-            result.agreed[each.name] = _agreed(each, cells)
+            result.agreed[each.name] = outcome.agreed
         return
     if any(isinstance(cell, Unreadable) and cell.code != 206 for _, cell in cells):  # noqa: PLR2004  # as everywhere
         return  # the whole column is frozen, which is told once and not for every record
@@ -79,12 +79,6 @@ def _compare_cell(facts: Facts, pair: Pair, each: Field, result: Compared, write
             code, details = 401, {"side": write.side.title, "reason": written}
     if code is not None:
         result.discrepancies.append(_about_cell(facts, pair, each, cells, code, details))
-
-
-def _agreed(each: Field, cells: PerSide[Cell]) -> Value | None:
-    """What two cells that agree are, as a base."""
-    found = values.comparable(each, Side.CIVICRM, cells.civicrm)
-    return None if isinstance(found, Unreadable) else found
 
 
 def stopped(known: Known, link: Link, each: Field, cells: PerSide[Cell]) -> int | None:
@@ -114,7 +108,7 @@ def _cell_change(facts: Facts, pair: Pair, each: Field, write: Write, outcome: O
         after=write.value,
         before_raw=before_raw,
         after_raw=after_raw,
-        why=_why(each, side, outcome),
+        why=_why(outcome),
         source=None if isinstance(source, Unreadable) else source,
         sensitive=each.sensitive,
         clears=write.clears,
@@ -126,10 +120,9 @@ def _compared(each: Field, pair: Pair, side: Side) -> Cell:
     return values.comparable(each, side, pair[side].cells[each.name])
 
 
-def _why(each: Field, side: Side, outcome: Outcome) -> str:
+def _why(outcome: Outcome) -> str:
     """The verdict's word; `reverted` where an edit on the side that does not own the field is put back."""
-    owner = each.authority.owner if each.authority else None
-    put_back = outcome.verdict is Verdict.CHANGED and outcome.code == NOT_THE_OWNER and owner is side.other
+    put_back = outcome.verdict is Verdict.CHANGED and outcome.code == NOT_THE_OWNER
     return "reverted" if put_back else outcome.verdict.value
 
 
