@@ -243,18 +243,34 @@ def _focus(
         partner = remotes[side.other].read([link[side.other]])[link[side.other]]
         there = [partner.row] if partner.row is not None and partner.whereabouts is Whereabouts.IN_SCOPE else []
     else:
-        for keys in _keys_of(mapping, read.record(side, found.row)):
-            here += remotes[side].find(keys[side])
-            there += remotes[side.other].find(keys[side.other])
+        here, there = _around(side, found.row, mapping, remotes, read)
     rows = PerSide(here, there) if side is Side.CIVICRM else PerSide(there, here)
     return PerSide.of(lambda each: _partial(rows[each], remotes[each], clock))
+
+
+def _around(
+    side: Side, row: Row, mapping: FieldMapping, remotes: PerSide[Remote], read: Reader
+) -> tuple[list[Row], list[Row]]:
+    """The row with all that its keys find on either side, and all that the keys of those on the other side find.
+
+    Without the second look a candidate whose other key points elsewhere would not be seen to be ambiguous.
+    """
+    here, there = [row], list[Row]()
+    for keys in _keys_of(mapping, read.record(side, row)):
+        here += remotes[side].find(keys[side])
+        there += remotes[side.other].find(keys[side.other])
+    for candidate in {each.id: each for each in there}.values():
+        for keys in _keys_of(mapping, read.record(side.other, candidate)):
+            here += remotes[side].find(keys[side])
+            there += remotes[side.other].find(keys[side.other])
+    return here, there
 
 
 def _partial(rows: Iterable[Row], remote: Remote, clock: Clock) -> Pulled:
     """These rows, once each, without those that are out of scope."""
     unique = {row.id: row for row in rows}
-    places = remote.read(list(unique)) if len(unique) > 1 else {}
-    inside = [row for row in unique.values() if row.id not in places or places[row.id].whereabouts is Whereabouts.IN_SCOPE]
+    places = remote.read(list(unique)) if unique else {}
+    inside = [row for row in unique.values() if places[row.id].whereabouts is Whereabouts.IN_SCOPE]
     return Pulled(rows=tuple(inside), complete=True, pulled_at=clock(), whole=False)
 
 
