@@ -138,6 +138,13 @@ def test_what_was_not_pulled_whole_says_nothing_of_sources_but_is_judged_by_its_
     assert broken(mapping, [change()], facts(now=1, last=100, whole=False)) == ["updates.count"]
 
 
+@pytest.mark.parametrize(("pulled", "updated", "held"), [(11, 11, ["updates.share"]), (25, 5, []), (200, 15, [])])
+def test_a_partial_pull_is_judged_by_the_share_of_all_records(pulled: int, updated: int, held: list[str]) -> None:
+    """Else a delta is too small for the floor, or a handful is a large share of the few that were edited."""
+    mapping = guarded(updates=Limit(share=0.1, floor=20))
+    assert broken(mapping, [change()] * updated, facts(now=pulled, last=100, whole=False)) == held
+
+
 @pytest.mark.parametrize(
     ("parts", "held"),
     [

@@ -247,6 +247,8 @@ class Engine:
     touched: dict[tuple[str, str], set[Side]] = field(default_factory=lambda: defaultdict(set))
     calm: dict[tuple[str, str], Cell] = field(default_factory=dict)
     disturbed: set[tuple[str, str]] = field(default_factory=set)
+    heirs: dict[str, str] = field(default_factory=dict)
+    """By a contact that had no link when one was merged into it, the Airtable record that it takes over."""
     must_tell: list[tuple[str, str]] = field(default_factory=list)
     rested_at: dt.datetime = START
     _open: ExitStack = field(default_factory=ExitStack)
@@ -667,6 +669,10 @@ class Engine:
         taken = {int(link.civicrm) for link in links}
         left = [winner for winner in winners if winner is not None and winner not in taken and winners.count(winner) == 1]
         assert not left, f"{left} were merged with linked contacts and have no link"
+        for heir, airtable in self.heirs.items():
+            if heir in self._in_scope() and airtable in self.airtable.rows(BASE, TABLE):
+                assert Link(heir, airtable) in links, f"{heir} did not take over {airtable} from what was merged into it"
+        self.heirs.clear()
 
     def _in_scope(self) -> set[str]:
         return {

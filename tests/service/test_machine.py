@@ -179,6 +179,8 @@ class Machine(RuleBasedStateMachine):
             self._merge(winner, loser)
 
     def _merge(self, winner: str, loser: str) -> None:
+        self.engine.heirs.pop(winner, None)
+        self.engine.heirs.pop(loser, None)
         self.engine.disturb(native=winner)
         self.engine.disturb(native=loser)
         self.engine.civicrm.merge(int(winner), int(loser))
@@ -187,8 +189,12 @@ class Machine(RuleBasedStateMachine):
     @rule(number=records, joining=st.integers(0, 3))
     def a_coop_is_merged_into_a_new_contact(self, number: int, joining: int) -> None:
         alive = sorted(self.engine._in_scope(), key=int)
+        loser = alive[number % len(alive)]
+        linked = {link.civicrm: link.airtable for link in self.engine.store.knowledge.load(self.engine.mapping).links}
         if (new := self._join(joining)) is not None:
-            self._merge(new, alive[number % len(alive)])
+            self._merge(new, loser)
+            if loser in linked:
+                self.engine.heirs[new] = linked[loser]
 
     @rule(number=records)
     def a_row_is_deleted(self, number: int) -> None:

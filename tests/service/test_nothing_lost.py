@@ -178,6 +178,23 @@ def test_nobody_is_linked_or_told_to_be_alone_by_a_sweep_that_lost_records(bench
     assert bench.codes() == [504]
 
 
+def test_nobody_is_created_from_a_side_of_which_something_is_missing(bench: Bench) -> None:
+    """Arroyo was merged into 5 while CiviCRM's pages came short: 5 looked alone, and is not to get a second row."""
+    unmatched = PerSide(Unmatched.CREATE, Unmatched.IGNORE)
+    bench.use(a_mapping(unmatched=unmatched, guard=GuardLimits(shrink=0.9)))
+    bench.rows(civicrm_rows(A1={"name": "Arroyo"}), airtable_rows(A1={"Name": "Arroyo"}))
+    bench.sync()
+    bench.civicrm.rows = {"5": {"id": 5, "code": "Z9", "name": "Arroyo"}}
+    bench.civicrm.gone["1"] = Found(whereabouts=Whereabouts.MERGED, into="5")
+    bench.civicrm.complete = False
+    bench.sync()
+    assert len(bench.airtable.rows) == 1
+    bench.civicrm.complete = True
+    bench.sync()
+    assert len(bench.airtable.rows) == 1
+    assert bench.store.knowledge.load(bench.mapping).links == {Link("5", AIRTABLE_1)}
+
+
 def test_a_read_that_a_system_refuses_is_a_source_that_could_not_be_read(bench: Bench) -> None:
     """CiviCRM answered `DB Error` to a question about its fields; the run must end in the ledger, not in a traceback."""
     bench.rows(civicrm_rows(A1={}), airtable_rows(A1={}))

@@ -4,13 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import schemathesis
 from hypothesis import HealthCheck, given, settings
 
 from bridge.web.server import Server, web_app
 from bridge.web.visitors import Pace
 from web.web_office import House, token
-
-schemathesis = pytest.importorskip("schemathesis", reason="schemathesis is not installed: pip install schemathesis")
 
 
 @pytest.fixture

@@ -11,15 +11,20 @@ from bridge.core.record import Json, PerSide, Record, Side, Unreadable, Value
 
 
 def unmatched(facts: Facts) -> Iterator[Change | Discrepancy]:
-    """What to do about records without a partner; nothing while a match key cannot be read, for then nobody has one."""
+    """What to do about records without a partner; nothing while a match key cannot be read, for then nobody has one.
+
+    Nobody is created unless both sides came whole: what is missing of a record's own side may be its double, or the contact
+    that was merged into it and has the partner.
+    """
     if _keyless(facts):
         return
+    whole = all(snapshot.complete and snapshot.whole for _, snapshot in facts.snapshots)
     for side, records in facts.matching.only:
         policy = facts.mapping.unmatched[side]
         for record in records:
             if policy is Unmatched.REPORT:
                 yield about_record(facts, 101 if side is Side.CIVICRM else 102, record)
-            elif policy is Unmatched.CREATE and facts.snapshots[side.other].complete and facts.snapshots[side.other].whole:
+            elif policy is Unmatched.CREATE and whole:
                 yield _create(facts, record)
 
 

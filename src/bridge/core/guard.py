@@ -76,13 +76,19 @@ def _sources(mapping: Mapping, facts: Circumstances) -> Iterator[Breach]:
 
 
 def _changes(mapping: Mapping, changes: Collection[Change], facts: Circumstances) -> Iterator[Breach]:
-    for side, population in facts.population.now:
+    for side, population in _populations(facts):
         here = [change for change in changes if change.side is side]
         updates = sum(change.action is Action.UPDATE for change in here)
         yield from _limit(mapping, side, "updates", updates, population, mapping.guard.updates)
         yield from _limit(mapping, side, "creates", len(here) - updates, population, mapping.guard.creates)
         clears = sum(cell.clears for change in here for cell in change.cells)
         yield from _limit(mapping, side, "clears", clears, population, mapping.guard.clears)
+
+
+def _populations(facts: Circumstances) -> PerSide[int]:
+    """How many records each side has. A partial pull does not tell, so there the last complete one counts, if it is more."""
+    now, last = facts.population.now, facts.population.last
+    return now if facts.whole else PerSide.of(lambda side: max(now[side], last[side] or 0))
 
 
 def _limit(mapping: Mapping, side: Side, what: str, found: int, population: int, limit: Limit) -> Iterator[Breach]:

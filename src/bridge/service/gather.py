@@ -248,9 +248,7 @@ def _focus(
     return PerSide.of(lambda each: _partial(rows[each], remotes[each], clock))
 
 
-def _around(
-    side: Side, row: Row, mapping: FieldMapping, remotes: PerSide[Remote], read: Reader
-) -> tuple[list[Row], list[Row]]:
+def _around(side: Side, row: Row, mapping: FieldMapping, remotes: PerSide[Remote], read: Reader) -> tuple[list[Row], list[Row]]:
     """The row with all that its keys find on either side, and all that the keys of those on the other side find.
 
     Without the second look a candidate whose other key points elsewhere would not be seen to be ambiguous.
