@@ -11,7 +11,7 @@ from bridge.service import recover
 from bridge.service.apply import apply, told
 from bridge.service.gather import look, reader
 from bridge.service.order import Applied, Kind, Means, Order, Result
-from bridge.service.outdated import outdated
+from bridge.service.outdated import outdated, still_paired
 from bridge.service.tell import SOURCE_FAILED, tell
 
 _USABLE = (PlanState.PLANNED, PlanState.HELD)
@@ -50,6 +50,7 @@ def approve(stored: StoredPlan, order: Order, mapping: Mapping, means: Means) ->
             sights = look(mapping, remotes, store.knowledge)
             read = reader(mapping, sights, store.knowledge)
             doubts = recover.settle(mapping, remotes, read, means, lease)
+            store.knowledge.store(mapping, still_paired(stored.plan, mapping, remotes, read, store), lease)
             dropped = outdated(stored.plan, mapping, remotes, read, store)
             store.plans.set_state(stored.digest, PlanState.APPROVED, by=order.by)
             store.plans.set_state(stored.digest, PlanState.APPLIED)

@@ -3,16 +3,42 @@
 A plan may wait for its approval for days. The written side is checked by the write itself; this looks at everything else.
 """
 
+import dataclasses
+import datetime as dt
 from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Mapping as Mapped
 
 from bridge.core import values
 from bridge.core.mapping import Mapping
+from bridge.core.match import match
 from bridge.core.plan import Action, Change, Plan
-from bridge.core.record import Link, PerSide, Record, Side
+from bridge.core.record import Link, PerSide, Record, Side, Snapshot
 from bridge.core.sight import Found, Whereabouts
 from bridge.ports import Remote, Store
 from bridge.service.apply import open_creates
 from bridge.service.gather import Reader
+
+_NO_MOMENT = dt.datetime.min.replace(tzinfo=dt.UTC)
+"""When a few records were read by id, which no watermark is taken from."""
+
+
+def still_paired(plan: Plan, mapping: Mapping, remotes: PerSide[Remote], read: Reader, store: Store) -> Plan:
+    """The plan with those of its new links only that the records' keys still ask for; `bridge plan` stored none of them."""
+    known = store.knowledge.load(mapping)
+    new = [link for link in plan.links if link not in known.links]
+    if not new:
+        return dataclasses.replace(plan, links=())
+    found = PerSide.of(lambda side: remotes[side].read([link[side] for link in new]))
+    snapshots = PerSide.of(lambda side: _inside(side, found[side], read))
+    matched = match(mapping, snapshots, known.links, {link for link, evidence in known.apart.items() if not evidence})
+    return dataclasses.replace(plan, links=tuple(pair.link for pair in matched.pairs if pair.link in new))
+
+
+def _inside(side: Side, found: Mapped[str, Found], read: Reader) -> Snapshot:
+    """Those of these records that are in scope, as a part of their side."""
+    inside = (each.row for each in found.values() if each.whereabouts is Whereabouts.IN_SCOPE and each.row is not None)
+    records = {row.id: read.record(side, row) for row in inside}
+    return Snapshot(side, records, complete=True, pulled_at=_NO_MOMENT, whole=False)
 
 
 def outdated(
