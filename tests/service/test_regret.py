@@ -18,9 +18,10 @@ from bridge.core.mapping import (
     SimilarMatch,
     Unmatched,
 )
+from bridge.core.plan import Written
 from bridge.core.record import Link, PerSide, Side
 from bridge.errors import ConfigError
-from bridge.ports import PlanState, RunState
+from bridge.ports import Outcome, PlanState, RunState
 from bridge.service.approve import approve, find
 from bridge.service.order import Kind, Order, Result
 from bridge.service.undo import Prepared, prepare, undo
@@ -127,6 +128,20 @@ def test_a_create_is_taken_back_by_telling_and_never_by_deleting(bench: Bench) -
     prepared, _ = take_back(bench, run)
     assert len(bench.airtable.rows) == 2
     assert [each.why for each in prepared.left] == ["it was created; nothing is ever deleted, so a person decides"]
+    [created] = prepared.left
+    assert created.id in bench.airtable.rows
+    assert prepare(run, bench.mapping, bench.means, record=(Side.AIRTABLE, created.id)).left == prepared.left
+
+
+def test_a_write_in_doubt_is_not_taken_back_and_not_left_unsaid(bench: Bench) -> None:
+    bench.rows(civicrm_rows(A1={"name": "Arroyo"}), airtable_rows(A1={"Name": None}))
+    bench.airtable.fate, bench.airtable.lands = lambda _: Outcome(written=Written.IN_DOUBT, reason="lost"), True
+    run = bench.sync().run
+    prepared = prepare(run, bench.mapping, bench.means)
+    assert not prepared.plan.changes
+    assert [(each.id, each.why) for each in prepared.left] == [
+        (ARROYO, "whether it was written is not known yet; the next sync finds out")
+    ]
 
 
 def test_an_undo_of_a_run_that_wrote_nothing_is_refused(bench: Bench) -> None:

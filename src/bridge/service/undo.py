@@ -26,6 +26,9 @@ from bridge.service.tell import tell
 _FROM_BASE = (Verdict.CHANGED, Verdict.CLEAR)
 """The verdicts by which a cell is overwritten that still holds what both sides last agreed on."""
 
+_LANDED = (Written.DONE, Written.IN_DOUBT, None)
+"""The outcomes of what was written or may have been: a process that died left none."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
@@ -62,7 +65,7 @@ def prepare(
 
     Raises ConfigError if the run wrote nothing of what is asked for.
     """
-    entries = [each for each in means.store.journal.of_run(run) if each.outcome is Written.DONE and _wanted(each, record)]
+    entries = [each for each in means.store.journal.of_run(run) if each.outcome in _LANDED and _wanted(each, record)]
     if not entries or (field_name and not any(cell.field == field_name for each in entries for cell in each.cells)):
         raise ConfigError(f"Run {run} wrote nothing of that.", next_step=f"`bridge show {run}` lists what it wrote.")
     remotes = means.remotes(mapping)
@@ -88,7 +91,7 @@ def _wanted(entry: JournalEntry, record: tuple[Side, str] | None) -> bool:
         return True
     side, native = record
     change = entry.change
-    return native == (change.id if change.side is side else change.partner)
+    return native == (entry.record if change.side is side else change.partner)
 
 
 def _prepare_side(
@@ -96,7 +99,9 @@ def _prepare_side(
 ) -> None:
     by_record: dict[str, list[JournalEntry]] = defaultdict(list)
     for entry in entries:
-        if entry.change.action is Action.CREATE:
+        if entry.outcome is not Written.DONE:
+            _leave(entry, None, "whether it was written is not known yet; the next sync finds out", found)
+        elif entry.change.action is Action.CREATE:
             _leave(entry, None, "it was created; nothing is ever deleted, so a person decides", found)
         elif entry.change.id is not None:
             by_record[entry.change.id].append(entry)
@@ -127,7 +132,7 @@ def _prepare_side(
 
 def _leave(entry: JournalEntry, cell: JournalCell | None, why: str, found: _Gathering) -> None:
     change = entry.change
-    native = change.id or change.partner
+    native = entry.record or change.id or change.partner
     found.left.append(Left(side=change.side, id=native, name=change.name, field=cell.field if cell else None, why=why))
 
 
