@@ -17,11 +17,7 @@ from bridge.core.sight import Found, Sight
 Seal = Callable[[str], str]
 """A keyed digest: stands for a value that may not be shown."""
 
-_SEVERITY = {
-    101: Severity.LOW, 102: Severity.LOW, 104: Severity.LOW,
-    201: Severity.LOW, 202: Severity.MEDIUM, 203: Severity.LOW, 204: Severity.MEDIUM, 207: Severity.LOW, 208: Severity.LOW,
-    106: Severity.MEDIUM, 107: Severity.LOW, 502: Severity.MEDIUM,
-}  # fmt: skip
+_LOW = frozenset({101, 102, 104, 107, 201, 203, 207, 208})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +45,7 @@ class Facts:
 
 def severity_of(code: int) -> Severity:
     """How much a built-in code matters; a rule says its own."""
-    return _SEVERITY.get(code, Severity.MEDIUM)
+    return Severity.LOW if code in _LOW else Severity.MEDIUM
 
 
 def evidence(facts: Facts, parts: Iterable[str | None]) -> str:

@@ -166,12 +166,12 @@ def _rules(facts: Facts, pair: Pair) -> Iterator[Discrepancy]:
                 ids=PerSide(pair.link.civicrm, pair.link.airtable),
                 name=_name(pair),
                 details=details,
-                evidence=evidence(facts, [f"{key}={value}" for key, value in sorted(details.items())]),
+                evidence=evidence(facts, [f"{key}={value}" for key, value in details.items()]),
             )
 
 
 def _details(mapping: FieldMapping, rule: Rule, pair: Pair) -> dict[str, str]:
-    """What the rule's sentences name. A sensitive field stands as an ellipsis."""
+    """What the rule's sentences name, sorted. A sensitive field stands as an ellipsis."""
     templates = (*rule.say.values(), *rule.do.values())
     names = {name for text in templates for _, name, _, _ in string.Formatter().parse(text) if name}
     return {name: _said(mapping, name, pair) for name in sorted(names)}
