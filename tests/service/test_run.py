@@ -296,6 +296,18 @@ def test_a_plan_alone_changes_no_state_and_equals_the_sync_that_follows(bench: B
     assert planned.digest == synced.digest
 
 
+def test_a_plan_follows_a_merge_as_the_sync_will_and_leaves_it_to_the_sync_to_tell(bench: Bench) -> None:
+    bench.rows(civicrm_rows(A1={"name": "Arroyo"}, B2={"name": "Bakery"}), airtable_rows(A1={"Name": "Arroyo"}))
+    bench.sync()
+    del bench.civicrm.rows["1"]
+    bench.civicrm.gone = {"1": Found(whereabouts=Whereabouts.MERGED, into="2")}
+    planned = bench.sync(kind=Kind.PLAN)
+    assert bench.store.knowledge.load(bench.mapping).links == {Link("1", "rec00000000000001")}
+    assert bench.sync().digest == planned.digest
+    assert bench.store.knowledge.load(bench.mapping).links == {Link("2", "rec00000000000001")}
+    assert 107 in bench.codes()
+
+
 def test_either_side_may_lead_and_the_journal_keeps_the_old_value(bench: Bench) -> None:
     agreed(bench.use(a_mapping(a_field("name", type=FieldType.TEXT, authority=Authority.EITHER))))
     bench.airtable.rows["rec00000000000001"]["Name"] = "Arroyo Bakery"

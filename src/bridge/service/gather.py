@@ -107,7 +107,7 @@ def _frozen(sight: Sight) -> dict[str, Unreadable]:
 def gather(
     order: Order, mapping: FieldMapping, remotes: PerSide[Remote], read: Reader, means: Means, lease: Lease | None
 ) -> Gathered:
-    """Pull, normalise and match. Merges are followed where the run holds a `lease`; without one nothing is stored."""
+    """Pull, normalise and match. Merges are followed; that is stored where the run holds a `lease` and is more than a plan."""
     known = means.store.knowledge.load(mapping)
     pulled = _pull(order, mapping, remotes, known, read, means)
     snapshots = PerSide.of(lambda side: read.snapshot(side, pulled[side]))
@@ -115,10 +115,11 @@ def gather(
     matched = _match(mapping, snapshots, known, means.store.seal, sure=sure)
     missing = _whereabouts(remotes, matched)
     moved = _moved(known, missing)
-    if moved and lease is not None:
-        for old, new in moved:
-            means.store.knowledge.move_link(mapping.name, old, new, lease)
-        known = means.store.knowledge.load(mapping)
+    if moved:
+        if lease is not None and order.kind is not Kind.PLAN:
+            for old, new in moved:
+                means.store.knowledge.move_link(mapping.name, old, new, lease)
+        known = _followed(known, dict(moved))
         matched = _match(mapping, snapshots, known, means.store.seal, sure=sure)
         missing = {key: found for key, found in missing.items() if key[0] in known.links}
     corrected = PerSide.of(lambda side: _corrected(snapshots[side], missing))
@@ -129,7 +130,7 @@ def gather(
         matching=matched,
         known=known,
         missing=missing if known.last_scope in (None, mapping.scope_digest) else {},
-        moved=moved if lease is not None else (),
+        moved=moved,
         notes=pulled.map(lambda each: each.note),
     )
 
@@ -215,6 +216,16 @@ def _moved(known: Known, missing: Mapping[tuple[Link, Side], Found]) -> tuple[tu
     ]
     winners = [new.civicrm for _, new in moved]
     return tuple(pair for pair in moved if winners.count(pair[1].civicrm) == 1)
+
+
+def _followed(known: Known, moved: Mapping[Link, Link]) -> Known:
+    """What is known, with all that belongs to a link that moved at its new one."""
+    return dataclasses.replace(
+        known,
+        links=frozenset(moved.get(link, link) for link in known.links),
+        bases={moved.get(link, link): bases for link, bases in known.bases.items()},
+        stops={(moved.get(link, link), name): stop for (link, name), stop in known.stops.items()},
+    )
 
 
 def _corrected(snapshot: Snapshot, missing: Mapping[tuple[Link, Side], Found]) -> Snapshot:
