@@ -2,20 +2,33 @@
 
 import dataclasses
 import datetime as dt
+import hashlib
 import json
 from collections.abc import Mapping as Map
 from typing import Any
 
 import pytest
 
-from bridge.core.facts import severity_of
+from bridge.core.facts import key_values, sealed, severity_of
 from bridge.core.knowledge import Stop
-from bridge.core.mapping import Authority, CivicrmSource, Field, FieldType, Operator, Rule, Severity, Unmatched
+from bridge.core.mapping import (
+    Authority,
+    CivicrmSource,
+    ExactMatch,
+    Field,
+    FieldType,
+    Key,
+    Operator,
+    Rule,
+    Severity,
+    SimilarMatch,
+    Unmatched,
+)
 from bridge.core.mapping import Test as Asks
 from bridge.core.plan import Discrepancy, Plan
 from bridge.core.planner import make_plan
 from bridge.core.record import Base, Cell, Json, Link, PerSide, Record, Row, Side, Unreadable
-from bridge.core.sight import Drift, Fault, FieldSight
+from bridge.core.sight import Drift, Fault, FieldSight, Found, Whereabouts
 from builders import a_field, a_mapping
 from core.planner_world import A, C, World, seal
 
@@ -167,13 +180,13 @@ def test_a_rules_evidence_is_of_sorted_words_and_changing_how_would_reopen_what_
     towns = [a_field(f"t{number}", airtable=None) for number in range(9)]
     world = ruled(
         *towns,
-        civicrm={each.name: "x" for each in towns},
+        civicrm={each.name: "ñ" for each in towns},
         airtable={},
         say={"en": "".join(f"{{{each.name}}}" for each in reversed(towns))},
     )
     found = by_rule(world)
     assert list(found.details) == sorted(found.details)
-    assert found.evidence == seal(json.dumps([f"t{number}=x" for number in range(9)]))[:16]
+    assert found.evidence == seal(json.dumps([f"t{number}=ñ" for number in range(9)], ensure_ascii=False))[:16]
 
 
 def test_a_rule_asks_each_side_for_its_own_cell() -> None:
@@ -257,3 +270,133 @@ def test_what_mends_itself_or_is_only_told_matters_little_and_all_else_of_bridge
     low = {code for code in codes if severity_of(code) is Severity.LOW}
     assert low == {101, 102, 104, 107, 201, 203, 207, 208}
     assert {severity_of(code) for code in codes} == {Severity.LOW, Severity.MEDIUM}
+
+
+@pytest.mark.parametrize(("side", "code", "ids"), [(C, 101, PerSide("1", None)), (A, 102, PerSide(None, "recA"))])
+def test_a_record_alone_is_told_by_its_own_id(side: Side, code: int, ids: PerSide[str | None]) -> None:
+    found = only(alone(side, {"code": "A1", "Code": "A1"}, policy=Unmatched.REPORT).plan)
+    assert (found.code, found.ids) == (code, ids)
+
+
+def test_the_evidence_about_a_record_is_of_its_sorted_details() -> None:
+    world = alone(C, {"code": "A1", "name": "Arroyo"}, a_field("name"))
+    world.fields = PerSide({}, {"Name": FieldSight(path="Name", id="f", name="Name", kind="text", writable=False)})
+    words = ["reason=Airtable does not let Name be written", "side=Airtable"]
+    assert only(world.plan).evidence == seal(json.dumps(words))[:16]
+
+
+def test_a_seal_is_of_sorted_json_as_people_write_it() -> None:
+    assert sealed(seal, {"b": 1, "a": "ñ"}, None) == (seal('{"a": "ñ", "b": 1}'), seal("null"))
+
+
+def test_the_length_of_a_text_is_bounded_and_not_the_number_of_options() -> None:
+    field = a_field("plans", type=FieldType.CHOICES)
+    world = pair({"plans": ["a", "b", "c"]}, {"Plans": ["a"]}, field, base={"plans": frozenset("a")})
+    seen = FieldSight(path="Plans", id="f", name="Plans", kind="multipleSelects", writable=True, max_length=2)
+    world.fields = PerSide({}, {"Plans": seen})
+    assert world.plan.changes[0].cells[0].after == frozenset("abc")
+
+
+def test_a_phone_key_is_read_in_its_region() -> None:
+    key = Key(at=PerSide("phone", "Phone"), type=FieldType.PHONE, region="US")
+    record = Record(C, Row("1", {"phone": "(413) 555-0188"}), {}, "Arroyo")
+    local = Key(at=PerSide("phone", "Phone"), type=FieldType.PHONE, region="MX")
+    assert key_values([key], record, A) != key_values([local], record, A)
+
+
+# ── the whole plan ──
+
+
+def test_a_plan_is_in_order_however_its_pairs_came() -> None:
+    """Pair 10 writes CiviCRM and tells a conflict, pair 9 writes Airtable and tells an edit that was put back."""
+    rows = PerSide[dict[str, dict[str, Json]]](
+        {"9": {"name": "old", "town": "old"}, "10": {"name": "old", "town": "here"}, "11": {"name": "new"}},
+        {"rec9": {"Name": "new", "Town": "typed"}, "rec10": {"Name": "new", "Town": "there"}, "rec11": {"Name": "old"}},
+    )
+    links = [Link(number, f"rec{number}") for number in ("9", "10", "11")]
+    fields = (a_field("name", authority=Authority.EITHER), a_field("town"))
+    bases: dict[Link, dict[str, Base]] = {link: {"name": "old", "town": "old"} for link in links}
+    world = World(mapping=a_mapping(*fields), rows=rows, links=links, bases=bases)
+    world.rows.civicrm["1"] = {"name": "late"}
+    world.rows.airtable["rec1"] = {"Name": "typed"}
+    world.links.append(Link("1", "rec1"))
+    plan = world.plan
+    assert [change.order for change in plan.changes] == sorted(change.order for change in plan.changes)
+    assert [each.order for each in plan.discrepancies] == sorted(each.order for each in plan.discrepancies)
+    assert {change.side for change in plan.changes} == {C, A}
+    assert [each.code for each in plan.discrepancies] == [202, 203, 203]
+
+
+def test_new_links_are_in_the_order_of_their_numbers() -> None:
+    rows = PerSide[dict[str, dict[str, Json]]](
+        {number: {"code": number} for number in ("10", "9", "11")},
+        {f"rec{20 - int(n)}": {"Code": n} for n in ("9", "11", "10")},
+    )
+    assert [link.civicrm for link in World(rows=rows).plan.links] == ["9", "10", "11"]
+
+
+# ── who is who, and where they went ──
+
+
+def similar_to(civicrm: Json, airtable: Json, *fields: Field, **named: str) -> World:
+    """Two records whose titles are compared, in a mapping that matches by code first."""
+    rule = SimilarMatch(key=Key(at=PerSide("title", "Title"), type=FieldType.ORGANIZATION), least=0.1)
+    by_code = ExactMatch(keys=(Key(at=PerSide("code", "Code"), type=FieldType.TEXT),))
+    rows = PerSide[dict[str, dict[str, Json]]](
+        {"1": {"title": civicrm, "code": "C1", **named}}, {"recA": {"Title": airtable, "Code": "A1"}}
+    )
+    return World(mapping=a_mapping(*fields, match=(by_code, rule)), rows=rows)
+
+
+def test_a_similar_name_is_told_low_with_its_score_and_a_digest_of_what_was_compared() -> None:
+    found = only_of(similar_to("Ñandú Bakery", "Ñandú Bakry", a_field("town")).plan, 104)
+    assert found.severity is Severity.LOW
+    score = float(found.details["score"])
+    assert 0.5 < score < 1
+    assert found.details == {"candidate": "Ñandú Bakry", "score": f"{score:.2f}"}
+    [suggestion] = similar_to("Ñandú Bakery", "Ñandú Bakry", a_field("town")).facts.matching.suggestions
+    texts = [text for _, text in suggestion.evidence]
+    assert found.evidence == seal(json.dumps(texts, ensure_ascii=False))[:16]
+
+
+def test_a_similar_pair_is_called_by_its_name_where_it_has_one_and_not_by_its_code() -> None:
+    named = similar_to("Arroyo Bakery", "Arroyo Bakry", a_field("name"), name="The Bakery")
+    found = only_of(named.plan, 104)
+    assert (found.name, found.details["candidate"]) == ("The Bakery", "Arroyo Bakry")
+
+
+def test_what_was_compared_is_a_name_although_it_is_a_field_that_may_be_seen() -> None:
+    found = only_of(similar_to("Arroyo Bakery", "Arroyo Bakry", a_field("title"), a_field("town")).plan, 104)
+    assert (found.name, found.details["candidate"]) == ("Arroyo Bakery", "Arroyo Bakry")
+
+
+def test_records_that_are_absent_are_all_told_with_ids_severity_and_evidence() -> None:
+    world = World(links=[Link("1", "rec1"), Link("2", "rec2"), Link("3", "rec3")])
+    world.missing = {
+        (Link("1", "rec1"), C): Found(whereabouts=Whereabouts.IN_SCOPE),
+        (Link("2", "rec2"), C): Found(whereabouts=Whereabouts.TRASHED),
+        (Link("3", "rec3"), C): Found(whereabouts=Whereabouts.MERGED, into="9"),
+    }
+    trashed, merged = world.plan.discrepancies
+    assert (trashed.code, trashed.ids, trashed.severity) == (106, PerSide("2", "rec2"), Severity.MEDIUM)
+    assert (merged.code, merged.ids, merged.severity) == (107, PerSide("3", "rec3"), Severity.MEDIUM)
+    assert trashed.evidence == seal('["trashed", null]')[:16]
+    assert merged.evidence == seal('["merged", "9"]')[:16]
+
+
+def test_a_link_that_followed_a_merge_is_told_low_with_where_it_was_and_is() -> None:
+    world = World(rows=PerSide({"9": {"name": "Arroyo"}}, {}), moved=((LINK, Link("9", "recA")),))
+    found = only_of(world.plan, 107)
+    assert found.severity is Severity.LOW
+    assert found.details == {"side": "CiviCRM", "whereabouts": "merged", "from": "1", "into": "9"}
+    assert found.evidence == seal('["1", "9"]')[:16]
+
+
+def test_three_of_a_kind_are_each_told_with_the_two_others() -> None:
+    world = World(rows=PerSide({number: {"code": "A1"} for number in ("1", "2", "3")}, {}))
+    assert sorted(each.details["others"] for each in world.plan.discrepancies) == ["1, 2", "1, 3", "2, 3"]
+
+
+def test_the_evidence_of_drift_is_of_what_happened() -> None:
+    world = World(drift=PerSide((), (Drift(path="Name", fault=Fault.GONE, detail="what happened"),)))
+    assert only(world.plan).evidence == hashlib.sha256(b"what happened").hexdigest()[:16]

@@ -14,7 +14,7 @@ from bridge.core.mapping import Severity, SimilarMatch
 from bridge.core.match import Suggestion
 from bridge.core.pairs import compare_pair
 from bridge.core.plan import Change, Discrepancy, Plan, Population
-from bridge.core.record import Link, PerSide, Record, Side
+from bridge.core.record import PerSide, Record, Side
 from bridge.core.sight import Drift, Fault, Whereabouts
 
 _DRIFT = {Fault.GONE: 501, Fault.RETYPED: 501, Fault.RENAMED: 503, Fault.OPTION_GONE: 502, Fault.OPTION_NEW: 502}
@@ -38,17 +38,11 @@ def make_plan(facts: Facts) -> Plan:
         mapping_digest=facts.mapping.digest,
         changes=tuple(sorted(changes, key=lambda change: change.order)),
         discrepancies=tuple(sorted(discrepancies, key=lambda each: each.order)),
-        links=tuple(
-            sorted((pair.link for pair in facts.matching.pairs if pair.link not in facts.known.links), key=_link_order)
-        ),
+        links=tuple(pair.link for pair in facts.matching.pairs if pair.link not in facts.known.links),
         agreed={each.link: each.agreed for each in compared if each.agreed},
         population=Population(now=snapshots.map(lambda each: len(each.records)), last=facts.known.last_counts),
         complete=all(snapshot.complete and snapshot.whole for _, snapshot in snapshots),
     )
-
-
-def _link_order(link: Link) -> tuple[int, str, str]:
-    return (len(link.civicrm), link.civicrm, link.airtable)
 
 
 def _identity(facts: Facts) -> Iterator[Discrepancy]:
