@@ -13,6 +13,7 @@ from bridge.core.record import PerSide
 from bridge.ports import JournalEntry, Outcome, RunState
 from bridge.service.order import Kind, Order
 from bridge.service.run import run
+from bridge.service.undo import prepare, undo
 from builders import a_field, a_mapping, airtable_rows, civicrm_rows
 
 ARROYO = "rec00000000000001"
@@ -79,7 +80,16 @@ def test_a_write_in_doubt_on_a_record_that_is_gone_is_stale(bench: Bench) -> Non
     del bench.airtable.rows[ARROYO]
     bench.airtable.rows["recOther000000001"] = {"Code": "Z9"}
     assert bench.sync().doubts_settled == 1
-    assert only_entry(bench, number).outcome is Written.STALE
+    entry = only_entry(bench, number)
+    assert (entry.outcome, entry.detail) == (Written.STALE, "in doubt, settled by reading: the record has been edited since")
+
+
+def test_a_write_in_doubt_that_landed_is_what_both_sides_agreed_on_when_its_source_moves_again(bench: Bench) -> None:
+    answer_lost(bench, landed=True)
+    bench.civicrm.rows["1"]["name"] = "Arroyo Bakery & Café"
+    bench.sync()
+    assert bench.airtable.rows[ARROYO]["Name"] == "Arroyo Bakery & Café"
+    assert 203 not in bench.codes(state=None)
 
 
 @pytest.mark.parametrize("half", ["Name", "Email"])
@@ -131,6 +141,42 @@ def test_what_is_not_there_is_believed_only_once_the_newest_write_in_doubt_is_ol
     result = run(Order(mode=bench.mapping.mode, by="tester", kind=Kind.SWEEP), bench.mapping, means)
     assert result.doubts_settled == 1
     assert slept == ([waited] if waited else [])
+
+
+def test_the_wait_counts_from_the_last_answer_that_was_lost_and_not_from_the_first_nor_from_when_it_was_asked(
+    bench: Bench,
+) -> None:
+    bench.rows(civicrm_rows(A1={"name": "a"}, B2={"name": "b"}), airtable_rows(A1={"Name": "a"}, B2={"Name": "b"}))
+    bench.sync()
+    for row in bench.civicrm.rows.values():
+        row["name"] = f"new {row['name']}"
+
+    def slow(_: object) -> Outcome:
+        bench.clock.forward(seconds=3)
+        return Outcome(written=Written.IN_DOUBT, reason="the connection was cut")
+
+    bench.airtable.fate, bench.airtable.batch_size = slow, 1
+    bench.sync()
+    bench.airtable.fate = lambda _: None
+    slept: list[float] = []
+    means = dataclasses.replace(bench.means, sleep=slept.append, settle_after=dt.timedelta(seconds=10))
+    assert run(Order(mode=bench.mapping.mode, by="tester"), bench.mapping, means).doubts_settled == 2
+    assert slept == [10]
+
+
+def test_what_was_taken_back_stays_so_also_where_the_answer_to_the_undo_was_lost(bench: Bench) -> None:
+    bench.rows(civicrm_rows(A1={"name": "Arroyo"}), airtable_rows(A1={"Name": "Arroyo"}))
+    bench.sync()
+    bench.civicrm.rows["1"]["name"] = "Arroyo Bakery"
+    written = bench.sync().run
+    bench.airtable.fate = lambda _: Outcome(written=Written.IN_DOUBT, reason="the connection was cut")
+    bench.airtable.lands = True
+    undo(prepare(written, bench.mapping, bench.means), Order(mode=bench.mapping.mode, by="tester"), bench.means)
+    bench.airtable.fate = lambda _: None
+    bench.forget_writes()
+    assert bench.sync().doubts_settled == 1
+    assert bench.airtable.rows[ARROYO]["Name"] == "Arroyo"
+    assert (bench.writes, bench.codes()) == ([], [208])
 
 
 def test_nothing_is_waited_for_where_nothing_is_in_doubt(bench: Bench) -> None:

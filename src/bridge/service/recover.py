@@ -33,7 +33,6 @@ def settle(mapping: FieldMapping, remotes: PerSide[Remote], read: Reader, means:
         means.progress("settling writes in doubt", settled, len(entries))
         outcome = _outcome(entry, remotes[entry.change.side], mapping, read)
         if outcome is not None:
-            lease.check()
             learnt = settlement(entry.id, entry.change, outcome, entry.cells, mapping, read)
             if entry.change.action is Action.CREATE:
                 # What differs may be somebody's edit since, and is met as if for the first time.
