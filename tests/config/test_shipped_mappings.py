@@ -10,6 +10,7 @@ import pytest
 
 from bridge.config.mappings import load
 from bridge.config.schema import ENV_FILE, SCHEMA_FILE, mapping_schema, write
+from bridge.config.settings import Settings
 from bridge.core.examples import run_example
 from bridge.core.mapping import Example, Mapping, Mode
 from bridge.core.record import Side
@@ -30,7 +31,7 @@ def test_an_example_holds(mapping: Mapping, example: Example) -> None:
 
 @pytest.mark.parametrize("mapping", SHIPPED, ids=[mapping.name for mapping in SHIPPED])
 def test_a_shipped_mapping_is_safe_and_speaks_both_languages(mapping: Mapping) -> None:
-    """It says `correct`, as the language page's does, and still writes nothing: BRIDGE_MODE is observe until somebody says so."""
+    """It says `correct`, and still writes nothing: BRIDGE_MODE is observe until somebody says so."""
     assert mapping.mode is Mode.CORRECT
     assert Settings.load({}, remotes=False).mode is Mode.OBSERVE
     assert not any(field.clear for field in mapping.fields.values())

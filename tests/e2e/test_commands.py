@@ -1,10 +1,16 @@
 """Every command as an operator meets it: output, exit codes, and what it says to bad input."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from bridge.sandbox.faults import Fault, FaultKind
 from desk import Desk
 
 DISCREPANCY_KEYS = [
@@ -113,6 +119,7 @@ def test_a_report_is_written_where_one_looks_for_it(desk: Desk, to: str, file: s
     ended = desk.bridge("report", "--to", to)
     assert ended.code == 0, ended.err
     assert (desk.folder / file).stat().st_size > 500
+    assert (desk.folder / file).stat().st_mode & 0o077 == 0
 
 
 def test_slack_is_told_once_and_its_preview_posts_nothing(desk: Desk) -> None:
@@ -221,6 +228,23 @@ def test_a_state_that_cannot_be_opened_is_told_without_its_password(desk: Desk, 
     assert ended.code in code
     assert "wrong" not in ended.err
     assert ended.err.strip()
+
+
+def test_ctrl_c_says_that_nothing_is_half_done(desk: Desk) -> None:
+    desk.box.servers.airtable.faults.add(Fault(FaultKind.SLOW, seconds=20))
+    started = subprocess.Popen(
+        [sys.executable, "-m", "bridge", "plan", "benefits-groups"],
+        env={"PATH": os.environ["PATH"], **desk.environment},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while desk.box.servers.airtable.faults.waiting():
+        time.sleep(0.05)
+    started.send_signal(signal.SIGINT)
+    _, said = started.communicate(timeout=60)
+    assert started.returncode == 130
+    assert "Nothing is half-done" in said
+    assert "Traceback" not in said
 
 
 def test_the_version_can_be_asked_for(desk: Desk) -> None:

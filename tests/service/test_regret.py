@@ -144,6 +144,14 @@ def test_a_write_in_doubt_is_not_taken_back_and_not_left_unsaid(bench: Bench) ->
     ]
 
 
+def test_a_mapping_that_only_observes_is_not_written_by_an_undo_either(bench: Bench) -> None:
+    run = corrected(bench)
+    bench.use(bench.changed(mode=Mode.OBSERVE))
+    with pytest.raises(ConfigError, match="only observed"):
+        take_back(bench, run)
+    assert bench.airtable.rows[ARROYO]["Name"] == "Arroyo Bakery"
+
+
 def test_an_undo_of_a_run_that_wrote_nothing_is_refused(bench: Bench) -> None:
     bench.rows(civicrm_rows(A1={"name": "Arroyo"}), airtable_rows(A1={"Name": "Arroyo"}))
     run = bench.sync().run

@@ -3,17 +3,20 @@
 import dataclasses
 import datetime as dt
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from bench import Bench
-from bridge.core.mapping import Authority, Unmatched
-from bridge.core.plan import Written
-from bridge.core.record import PerSide
-from bridge.ports import JournalEntry, Outcome, RunState
-from bridge.service.order import Kind, Order
+from bridge.core.document import digest
+from bridge.core.mapping import Authority, Mode, Unmatched
+from bridge.core.plan import Action, Written
+from bridge.core.record import PerSide, Side
+from bridge.errors import ConfigError
+from bridge.ports import JournalEntry, Outcome, PlanState, RunState
+from bridge.service.order import Kind, Order, Result
 from bridge.service.run import run
-from bridge.service.undo import prepare, undo
+from bridge.service.undo import Left, Prepared, prepare, undo
 from builders import a_field, a_mapping, airtable_rows, civicrm_rows
 
 ARROYO = "rec00000000000001"
@@ -193,3 +196,141 @@ def test_settling_says_how_far_it_is(bench: Bench) -> None:
     bench.clock.forward(minutes=5)
     assert run(Order(mode=bench.mapping.mode, by="tester"), bench.mapping, means).state is RunState.DONE
     assert ("settling writes in doubt", 0, 1) in heard
+
+
+# ── what is taken back ──
+
+
+def written(bench: Bench, before: str = "Arroyo", after: str | None = "Arroyo Bakery", **policies: Any) -> int:
+    """The run in which CiviCRM's new name was written to Airtable."""
+    bench.use(a_mapping(a_field("name", **policies), a_field("town"), unmatched=PerSide(Unmatched.CREATE, Unmatched.IGNORE)))
+    bench.rows(civicrm_rows(A1={"name": before}), airtable_rows(A1={"Name": before}))
+    bench.sync()
+    bench.civicrm.rows["1"]["name"] = after
+    return bench.sync().run
+
+
+def take_back(bench: Bench, number: int, **narrowed: Any) -> tuple[Prepared, Result]:
+    """Prepare an undo and carry it out."""
+    prepared = prepare(number, bench.mapping, bench.means, **narrowed)
+    bench.clock.forward(minutes=5)
+    return prepared, undo(prepared, Order(mode=Mode.CORRECT, by="maria", kind=Kind.UNDO), bench.means)
+
+
+def test_a_clear_that_was_taken_back_is_again_what_both_sides_last_agreed_on(bench: Bench) -> None:
+    """Else the next edit would be a conflict: Airtable, though nobody touched it, would seem to have moved."""
+    number = written(bench, after=None, clear=True, authority=Authority.EITHER)
+    assert bench.airtable.rows[ARROYO]["Name"] is None
+    take_back(bench, number)
+    bench.civicrm.rows["1"]["name"] = "Arroyo Bakery"
+    bench.sync()
+    assert bench.airtable.rows[ARROYO]["Name"] == "Arroyo Bakery"
+    assert bench.codes() == []
+
+
+def test_the_plan_of_an_undo_puts_back_what_the_journal_kept(bench: Bench) -> None:
+    number = written(bench)
+    plan = prepare(number, bench.mapping, bench.means).plan
+    [change] = plan.changes
+    assert (change.mapping, change.side, change.action, change.id) == ("groups", Side.AIRTABLE, Action.UPDATE, ARROYO)
+    assert (change.partner, change.name) == ("1", "Arroyo Bakery")
+    [cell] = change.cells
+    assert (cell.field, cell.path, cell.why) == ("name", "Name", "restored")
+    assert (cell.before, cell.before_raw) == ("Arroyo Bakery", "Arroyo Bakery")
+    assert (cell.after, cell.after_raw) == ("Arroyo", "Arroyo")
+    assert (cell.source, cell.clears, cell.sensitive, cell.sealed) == ("Arroyo Bakery", False, False, None)
+    assert (plan.mapping, plan.mapping_digest, plan.complete) == ("groups", bench.mapping.digest, False)
+    assert (plan.discrepancies, plan.population.now, plan.calls) == ((), PerSide(0, 0), PerSide(0, 1))
+
+
+def test_an_undo_that_blanks_a_cell_says_that_it_clears(bench: Bench) -> None:
+    bench.rows(civicrm_rows(A1={"name": "Arroyo"}), airtable_rows(A1={"Name": None}))
+    number = bench.sync().run
+    [cell] = prepare(number, bench.mapping, bench.means).plan.changes[0].cells
+    assert (cell.after, cell.clears) == (None, True)
+
+
+def test_what_an_undo_leaves_alone_is_listed_with_who_where_and_why(bench: Bench) -> None:
+    number = written(bench)
+    bench.airtable.rows[ARROYO]["Name"] = "typed since"
+    prepared, result = take_back(bench, number)
+    edited = Left(side=Side.AIRTABLE, id=ARROYO, name="Arroyo Bakery", field="name", why="it has been edited since")
+    assert prepared.left == (edited,)
+    assert result.counts == {"changes": 0, "written": 0, "stale": 0, "refused": 0, "left": 1}
+    bench.use(a_mapping(a_field("town")))
+    unnamed = dataclasses.replace(edited, why="the mapping does not name this field any more")
+    assert prepare(number, bench.mapping, bench.means).left == (unnamed,)
+    del bench.airtable.rows[ARROYO]
+    gone = dataclasses.replace(edited, field=None, why="the record is not there any more")
+    assert prepare(number, bench.mapping, bench.means).left == (gone,)
+
+
+def test_a_record_that_was_created_is_listed_by_its_own_id_and_what_was_written_beside_it_is_taken_back(bench: Bench) -> None:
+    written(bench)
+    bench.civicrm.rows["1"]["name"] = "Arroyo Co-op"
+    bench.civicrm.rows["2"] = {"id": 2, "code": "B2", "name": "Breadfruit"}
+    prepared, result = take_back(bench, bench.sync().run)
+    [left] = prepared.left
+    assert (left.side, left.id, left.name, left.field) == (Side.AIRTABLE, MADE, "Breadfruit", None)
+    assert bench.airtable.rows[ARROYO]["Name"] == "Arroyo Bakery"
+    assert result.counts == {"changes": 1, "written": 1, "stale": 0, "refused": 0, "left": 1}
+
+
+def test_an_undo_is_a_run_of_its_own_that_says_which_run_it_took_back(bench: Bench) -> None:
+    number = written(bench)
+    prepared, result = take_back(bench, number)
+    record = next(each for each in bench.store.runs.list() if each.id == result.run)
+    assert (record.kind, record.by, record.state, record.note) == ("undo", "maria", RunState.DONE, f"undo of run {number}")
+    assert (record.digest, record.counts) == (result.digest, result.counts)
+    assert result.digest == digest(prepared.plan)
+    assert (result.mapping, result.state, result.plan) == ("groups", RunState.DONE, prepared.plan)
+    assert bench.store.plans.get(str(result.digest)).state is PlanState.APPLIED
+
+
+@pytest.mark.parametrize(
+    ("fate", "outcome"), [(Written.STALE, "stale"), (Written.REFUSED, "refused")], ids=["stale", "refused"]
+)
+def test_an_undo_that_a_system_does_not_take_is_counted_as_such(bench: Bench, fate: Written, outcome: str) -> None:
+    number = written(bench)
+    bench.airtable.fate = lambda _: Outcome(written=fate, reason="locked")
+    _, result = take_back(bench, number)
+    assert result.counts == {"changes": 1, "written": 0, "stale": 0, "refused": 0, "left": 0, outcome: 1}
+    assert bench.codes() == [{"stale": 402, "refused": 401}[outcome]]
+
+
+def test_only_what_was_written_can_be_taken_back(bench: Bench) -> None:
+    bench.rows(civicrm_rows(A1={"name": "Arroyo"}), airtable_rows(A1={"Name": None}))
+    bench.airtable.fate = lambda _: Outcome(written=Written.REFUSED, reason="locked")
+    number = bench.sync().run
+    with pytest.raises(ConfigError, match=f"Run {number} wrote nothing of that") as refused:
+        prepare(number, bench.mapping, bench.means)
+    assert refused.value.next_step == f"`bridge show {number}` lists what it wrote."
+
+
+@pytest.mark.parametrize(
+    "narrowed", [{"field_name": "town"}, {"record": (Side.AIRTABLE, "recOther")}, {"record": (Side.CIVICRM, ARROYO)}]
+)
+def test_an_undo_narrowed_to_what_the_run_did_not_write_is_refused(bench: Bench, narrowed: dict[str, Any]) -> None:
+    number = written(bench)
+    with pytest.raises(ConfigError, match="wrote nothing of that"):
+        prepare(number, bench.mapping, bench.means, **narrowed)
+
+
+@pytest.mark.parametrize(
+    "narrowed", [{"field_name": "name"}, {"record": (Side.AIRTABLE, ARROYO)}, {"record": (Side.CIVICRM, "1")}]
+)
+def test_an_undo_can_be_narrowed_to_a_field_or_to_a_record_by_either_id(bench: Bench, narrowed: dict[str, Any]) -> None:
+    _, result = take_back(bench, written(bench), **narrowed)
+    assert result.counts["written"] == 1
+
+
+def test_an_undo_of_both_sides_reads_and_writes_each(bench: Bench) -> None:
+    bench.use(a_mapping(a_field("name"), a_field("town", authority=Authority.AIRTABLE)))
+    bench.rows(civicrm_rows(A1={"name": "a", "town": "x"}), airtable_rows(A1={"Name": "a", "Town": "x"}))
+    bench.sync()
+    bench.civicrm.rows["1"]["name"], bench.airtable.rows[ARROYO]["Town"] = "b", "y"
+    number = bench.sync().run
+    prepared, _ = take_back(bench, number)
+    assert [change.side for change in prepared.plan.changes] == [Side.AIRTABLE, Side.CIVICRM]
+    assert prepared.plan.calls == PerSide(1, 1)
+    assert (bench.airtable.rows[ARROYO]["Name"], bench.civicrm.rows["1"]["town"]) == ("a", "x")

@@ -14,6 +14,9 @@ from bridge.cli import checking, demo, discrepancies, looking, matches, reportin
 from bridge.cli.screen import exit_code, explain_error
 from bridge.errors import BridgeError
 
+INTERRUPTED = 130
+"""What typer ends with after Ctrl-C."""
+
 app = typer.Typer(
     name="bridge",
     no_args_is_help=True,
@@ -55,8 +58,9 @@ def main() -> None:
     except BridgeError as error:
         explain_error(error)
         sys.exit(exit_code(error))
-    except KeyboardInterrupt:
-        typer.echo("\nStopped. Nothing is half-done: the next run settles what was under way.", err=True)
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            typer.echo("Stopped. Nothing is half-done: the next run settles what was under way.", err=True)
+        raise
     except BrokenPipeError:
         sys.exit(0)

@@ -88,8 +88,9 @@ def confirm(question: str, *, yes: bool) -> None:
 
 
 def write_file(file: Path, text: str, *, encoding: str = "utf-8") -> None:
-    """Write a file whole. Raises ConfigError where it cannot be."""
+    """Write a file whole, for its owner only: it names people. Raises ConfigError where it cannot be."""
     try:
+        file.touch(mode=0o600)
         file.write_text(text, encoding=encoding)
     except OSError as error:
         raise ConfigError(f"{file} cannot be written: {error.strerror}.", next_step="choose another --out.") from error

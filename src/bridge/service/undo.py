@@ -171,8 +171,9 @@ def _back(
 def undo(prepared: Prepared, order: Order, means: Means) -> Result:
     """Carry out a prepared undo as a run of its own; every cell it puts back stays so until its source changes."""
     mapping = prepared.mapping
-    if order.mode is not Mode.CORRECT:
-        raise ConfigError("BRIDGE_MODE is observe: nothing can be taken back.", next_step="set BRIDGE_MODE=correct.")
+    if Mode.OBSERVE in (order.mode, mapping.mode):
+        where = "BRIDGE_MODE" if order.mode is Mode.OBSERVE else f"`mode` in {mapping.file}"
+        raise ConfigError(f"{mapping.name} is only observed: nothing can be taken back.", next_step=f"set {where} to correct.")
     store, remotes, plan = means.store, means.remotes(mapping), prepared.plan
     with store.runs.lease(mapping.name, means.holder) as lease:
         store.runs.interrupted(mapping.name)
