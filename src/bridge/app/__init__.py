@@ -88,7 +88,7 @@ class App:
     @cached_property
     def store(self) -> Store:
         """The state; an embedded one is upgraded."""
-        from bridge.store import open_store  # noqa: PLC0415  # slow to import
+        from bridge.store import open_store
 
         keys = [key.get_secret_value() for key in self.settings.state_keys]
         return self._open.enter_context(closing(open_store(self.settings.state_url.get_secret_value(), keys, self.clock)))
@@ -96,7 +96,7 @@ class App:
     @cached_property
     def civicrm(self) -> "CivicrmClient":
         """The one client of the CiviCRM site."""
-        from bridge.civicrm.client import CivicrmClient  # noqa: PLC0415  # slow to import
+        from bridge.civicrm.client import CivicrmClient
 
         wanted = self.settings.civicrm
         client = CivicrmClient(
@@ -112,7 +112,7 @@ class App:
     @cached_property
     def airtable(self) -> "Api":
         """The one client of Airtable."""
-        from bridge.airtable.api import Api  # noqa: PLC0415  # slow to import
+        from bridge.airtable.api import Api
 
         api = Api(
             self.settings.airtable.token.get_secret_value(),
@@ -127,8 +127,8 @@ class App:
 
     def remotes(self, mapping: FieldMapping) -> PerSide[Remote]:
         """The mapping's two sides."""
-        from bridge.airtable.remote import AirtableRemote  # noqa: PLC0415  # slow to import
-        from bridge.civicrm.remote import CivicrmRemote  # noqa: PLC0415
+        from bridge.airtable.remote import AirtableRemote
+        from bridge.civicrm.remote import CivicrmRemote
 
         return PerSide[Remote](
             CivicrmRemote(self.civicrm, mapping, clock=self.clock),
@@ -324,7 +324,7 @@ class App:
 
     def check_live(self, *, repin: bool = False) -> list[dict[str, Any]]:
         """What the live systems lack of what the mappings name; names are pinned to ids, anew with `repin`."""
-        from bridge.config.live import hold_against  # noqa: PLC0415  # only here
+        from bridge.config.live import hold_against
 
         found: list[dict[str, Any]] = []
         with self._one_run():
@@ -399,7 +399,7 @@ class App:
             return None
         if side is Side.CIVICRM:
             return self.remotes(known).civicrm.address(native) if self.settings.civicrm.url else None
-        from bridge.airtable.remote import record_address  # noqa: PLC0415  # slow to import
+        from bridge.airtable.remote import record_address
 
         table = self.store.knowledge.pins(mapping, side).get(SOURCE)
         return record_address(self.base_id(known), table.id, native) if table is not None else None
@@ -415,7 +415,7 @@ class App:
     @cached_property
     def reports(self) -> "Reports":
         """What tells people."""
-        from bridge.app.reports import Reports  # noqa: PLC0415  # slow to import
+        from bridge.app.reports import Reports
 
         return Reports(
             settings=self.settings,

@@ -7,6 +7,7 @@ Command modules import what is heavy inside their functions, so that `--help` an
 """
 
 import sys
+from typing import Annotated
 
 import typer
 
@@ -29,19 +30,17 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
-        from bridge import __version__  # noqa: PLC0415  # shown, then done
+        from bridge import __version__
 
         typer.echo(f"bridge {__version__}")
         raise typer.Exit
 
 
+Version = Annotated[bool, typer.Option("--version", help="Show the version and stop.", is_eager=True, callback=_version)]
+
+
 @app.callback()
-def _root(
-    *,
-    version: bool = typer.Option(
-        default=False, help="Show the version and stop.", is_eager=True, callback=_version
-    ),  # its callback does it
-) -> None:
+def _root(*, version: Version = False) -> None:  # its callback does it
     pass
 
 

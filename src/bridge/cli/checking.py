@@ -29,7 +29,7 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Check the mapping files: the language, round trips, and their own examples."""
-    from bridge.app import App  # noqa: PLC0415  # heavy
+    from bridge.app import App
 
     with App.from_environment(remotes=live) as bridge:
         examples = bridge.run_examples()
@@ -60,7 +60,7 @@ def _show(bridge: "App", examples: list[dict[str, Any]], findings: list[dict[str
 
 def doctor(as_json: JsonOption = False) -> None:
     """Look at everything a run needs and say what is wrong with its cure: settings, mappings, state, both systems, Slack."""
-    from bridge.app import App  # noqa: PLC0415  # heavy
+    from bridge.app import App
 
     try:
         with App.from_environment() as bridge:

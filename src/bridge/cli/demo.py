@@ -42,8 +42,8 @@ def demo(
     """Run the whole main job against a local CiviCRM, Airtable and Slack with a federation in them. Under two minutes."""
     began = time.monotonic()
     _step(0, "Starting a local CiviCRM, Airtable and Slack")
-    from bridge import log  # noqa: PLC0415  # heavy
-    from bridge.sandbox import Sandbox  # noqa: PLC0415
+    from bridge import log
+    from bridge.sandbox import Sandbox
 
     log.set_up("warning")
     _clean(folder)
@@ -65,10 +65,10 @@ def demo(
 
 
 def _act(environment: dict[str, str], folder: Path, box: "Sandbox") -> None:
-    from bridge.app import App  # noqa: PLC0415  # heavy
-    from bridge.config.settings import Settings  # noqa: PLC0415
-    from bridge.sandbox.office import work_a_day  # noqa: PLC0415
-    from bridge.service.order import Kind  # noqa: PLC0415
+    from bridge.app import App
+    from bridge.config.settings import Settings
+    from bridge.sandbox.office import work_a_day
+    from bridge.service.order import Kind
 
     observing = Settings.load({**environment, "BRIDGE_MODE": "observe"})
     correcting = Settings.load({**environment, "BRIDGE_MODE": "correct"})
@@ -99,7 +99,7 @@ def _act(environment: dict[str, str], folder: Path, box: "Sandbox") -> None:
 
 def _correct(bridge: "App", *, show: bool = False) -> None:
     """Sync; a plan that the guard holds is looked at and approved, as a person would."""
-    from bridge.service.order import Kind  # noqa: PLC0415  # only here
+    from bridge.service.order import Kind
 
     results = _run(bridge, Kind.SWEEP)
     if show:
@@ -131,7 +131,7 @@ def _check(bridge: "App") -> None:
 
 
 def _show_plans(bridge: "App", results: "list[Result]") -> None:
-    from bridge.core.document import as_text  # noqa: PLC0415  # only here
+    from bridge.core.document import as_text
 
     for each in results:
         if each.plan is not None:
@@ -140,15 +140,15 @@ def _show_plans(bridge: "App", results: "list[Result]") -> None:
 
 
 def _summaries(results: "list[Result]") -> None:
-    from bridge.cli.plans import summary  # noqa: PLC0415  # only here
+    from bridge.cli.plans import summary
 
     for each in results:
         typer.echo("\n".join(f"  {line}" for line in summary(each).splitlines()))
 
 
 def _tell(bridge: "App", box: "Sandbox") -> None:
-    from bridge.core.record import Json  # noqa: PLC0415  # only here
-    from bridge.slack.message import preview  # noqa: PLC0415
+    from bridge.core.record import Json
+    from bridge.slack.message import preview
 
     for problem in bridge.tell():
         screen.explain_error(problem)
@@ -179,8 +179,8 @@ def _clean(folder: Path) -> None:
 
 def _settings(box: "Sandbox", folder: Path) -> dict[str, str]:
     """The settings of the demo, also written as a file to be sourced."""
-    import shlex  # noqa: PLC0415  # only here
-    import shutil  # noqa: PLC0415
+    import shlex
+    import shutil
 
     mappings = folder / "mappings"
     shutil.copytree(_shipped(), mappings, dirs_exist_ok=True)
@@ -197,7 +197,7 @@ def _settings(box: "Sandbox", folder: Path) -> dict[str, str]:
 
 def _shipped() -> Path:
     """The mappings that come with bridge: in the package when installed, in the checkout otherwise."""
-    import bridge  # noqa: PLC0415  # only here
+    import bridge
 
     package = Path(bridge.__file__).parent
     return next(each for each in (package / "shipped_mappings", package.parents[1] / "mappings") if each.is_dir())
@@ -226,7 +226,7 @@ def sandbox(
 
     Each can be told to misbehave: `curl -X POST URL/_sandbox/faults -d '{"kind": "drop_after", "action": "Contact/update"}'`.
     """
-    from bridge.sandbox import Sandbox  # noqa: PLC0415  # heavy
+    from bridge.sandbox import Sandbox
 
     ports = (port, port + 1, port + 2) if port else (0, 0, 0)
     limit = None if lift_rate_limit else 5

@@ -35,7 +35,7 @@ def list_(
     as_json: JsonOption = False,
 ) -> None:
     """List discrepancies: the open ones, or those of a state."""
-    from bridge.app import App  # noqa: PLC0415  # heavy
+    from bridge.app import App
 
     if state not in (None, "open", "snoozed", "accepted", "resolved"):
         raise ConfigError(f"--state takes open, snoozed, accepted or resolved; found {state!r}.")
@@ -58,7 +58,7 @@ def list_(
 @app.command(epilog="Example: `bridge discrepancies show 17`")
 def show(key: Key, language: LanguageOption = None, as_json: JsonOption = False) -> None:
     """Show one discrepancy whole: what, since when, what to do, and what happened to it."""
-    from bridge.app import App  # noqa: PLC0415  # heavy
+    from bridge.app import App
 
     with App.from_environment(remotes=False) as bridge:
         entry = _entry(bridge, key)
@@ -89,7 +89,7 @@ def assign(
     key: Key, assignee: Annotated[str, typer.Argument(help="A role or person.")], note: Note = "", by: By = None
 ) -> None:
     """Put a discrepancy into somebody's hands."""
-    from bridge.core import ledger  # noqa: PLC0415  # heavy
+    from bridge.core import ledger
 
     _say(key, by, lambda entry, who, at: ledger.assign(entry, assignee, by=who, at=at, note=note))
 
@@ -103,7 +103,7 @@ def snooze(
     by: By = None,
 ) -> None:
     """Silence a discrepancy until a day, or (without one) until its facts change."""
-    from bridge.core import ledger  # noqa: PLC0415  # heavy
+    from bridge.core import ledger
 
     if until and days:
         raise ConfigError("--until and --days exclude each other.", next_step="leave one of them out.")
@@ -123,7 +123,7 @@ def accept(
     by: By = None,
 ) -> None:
     """Let a discrepancy stand as it is, for a reason, until its facts change."""
-    from bridge.core import ledger  # noqa: PLC0415  # heavy
+    from bridge.core import ledger
 
     known = [each.value for each in ledger.Reason]
     if reason not in known:
@@ -134,7 +134,7 @@ def accept(
 @app.command(epilog="Example: `bridge discrepancies reopen 17`")
 def reopen(key: Key, note: Note = "", by: By = None) -> None:
     """Open a snoozed or accepted discrepancy again; one that was taken back (208) may then be written again."""
-    from bridge.core import ledger  # noqa: PLC0415  # heavy
+    from bridge.core import ledger
 
     _say(key, by, lambda entry, who, at: ledger.reopen(entry, by=who, at=at, note=note))
 
@@ -147,7 +147,7 @@ def export(
     language: LanguageOption = None,
 ) -> None:
     """Write discrepancies to a CSV file that a spreadsheet opens safely."""
-    from bridge.app import App  # noqa: PLC0415  # heavy
+    from bridge.app import App
 
     with App.from_environment(remotes=False) as bridge:
         screen.write_file(out, bridge.reports.csv(language, mapping=mapping, state=state), encoding="utf-8-sig")
@@ -164,7 +164,7 @@ def _entry(bridge: "App", key: str) -> "Entry":
 
 
 def _say(key: str, by: str | None, word: "Callable[[Entry, str, dt.datetime], tuple[Entry, Event]]") -> None:
-    from bridge.app import App  # noqa: PLC0415  # heavy
+    from bridge.app import App
 
     with App.from_environment(remotes=False) as bridge:
         entry, event = word(_entry(bridge, key), by or bridge.login, bridge.clock())

@@ -30,8 +30,8 @@ def runs(
     as_json: JsonOption = False,
 ) -> None:
     """List the runs, newest first."""
-    from bridge.app import App  # noqa: PLC0415  # heavy
-    from bridge.cli.plans import run_record  # noqa: PLC0415
+    from bridge.app import App
+    from bridge.cli.plans import run_record
 
     with App.from_environment(remotes=False) as bridge:
         records = bridge.store.runs.list(mapping=mapping, limit=limit)
@@ -63,8 +63,8 @@ def runs(
 
 def show(run: Annotated[int, typer.Argument(help="The run's number.")], as_json: JsonOption = False) -> None:
     """Show one run: its plan as it was, and how every write ended."""
-    from bridge.app import App  # noqa: PLC0415  # heavy
-    from bridge.cli.plans import run_record  # noqa: PLC0415
+    from bridge.app import App
+    from bridge.cli.plans import run_record
 
     with App.from_environment(remotes=False) as bridge:
         record = bridge.store.runs.get(run)
@@ -111,7 +111,7 @@ def _entry_json(entry: "JournalEntry") -> dict[str, Any]:
 
 def status(as_json: JsonOption = False) -> None:
     """Say how things stand: last runs, what is open, held or in doubt, and the API calls of this month."""
-    from bridge.app import App  # noqa: PLC0415  # heavy
+    from bridge.app import App
 
     with App.from_environment(remotes=False) as bridge:
         standing = bridge.standing()
@@ -138,7 +138,7 @@ def explain(
     as_json: JsonOption = False,
 ) -> None:
     """Say why a record is as it is: both sides, the base, each field's verdict, what was written and told."""
-    from bridge.app import App  # noqa: PLC0415  # heavy
+    from bridge.app import App
 
     with App.from_environment() as bridge:
         explanations = bridge.explain(screen.side_and_id(record), mapping)
@@ -166,7 +166,7 @@ def _show_explanation(bridge: "App", each: "Explanation") -> None:
 
 
 def _explanation_json(each: "Explanation") -> dict[str, Any]:
-    import dataclasses  # noqa: PLC0415  # only here
+    import dataclasses
 
     return {
         "mapping": each.mapping,

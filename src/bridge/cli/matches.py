@@ -23,7 +23,7 @@ def list_(
     mapping: Annotated[str | None, typer.Argument(help="Only this mapping.")] = None, as_json: JsonOption = False
 ) -> None:
     """List the pairs that wait for a person, with the evidence for each."""
-    from bridge.app import App  # noqa: PLC0415  # heavy
+    from bridge.app import App
 
     with App.from_environment(remotes=False) as bridge:
         rows = bridge.waiting_matches(mapping)
@@ -47,7 +47,7 @@ def list_(
 @app.command(epilog="Example: `bridge matches confirm benefits-groups 12 rec0123456789ABCD`")
 def confirm(mapping: MappingName, civicrm_id: CivicrmId, airtable_id: AirtableId, by: By = None) -> None:
     """Say that two records are the same: they are linked from now on."""
-    from bridge.app import App  # noqa: PLC0415  # heavy
+    from bridge.app import App
 
     link = _link(civicrm_id, airtable_id)
     with App.from_environment(remotes=False) as bridge:
@@ -58,7 +58,7 @@ def confirm(mapping: MappingName, civicrm_id: CivicrmId, airtable_id: AirtableId
 @app.command(epilog="Example: `bridge matches reject benefits-groups 12 rec0123456789ABCD`")
 def reject(mapping: MappingName, civicrm_id: CivicrmId, airtable_id: AirtableId, by: By = None) -> None:
     """Say that two records are not the same: they are not suggested again until the evidence changes."""
-    from bridge.app import App  # noqa: PLC0415  # heavy
+    from bridge.app import App
 
     link = _link(civicrm_id, airtable_id)
     with App.from_environment(remotes=False) as bridge:
@@ -69,7 +69,7 @@ def reject(mapping: MappingName, civicrm_id: CivicrmId, airtable_id: AirtableId,
 @app.command(epilog="Example: `bridge matches unlink benefits-groups 12 rec0123456789ABCD`")
 def unlink(mapping: MappingName, civicrm_id: CivicrmId, airtable_id: AirtableId, by: By = None) -> None:
     """Take a link apart; both records stand alone again."""
-    from bridge.app import App  # noqa: PLC0415  # heavy
+    from bridge.app import App
 
     link = _link(civicrm_id, airtable_id)
     with App.from_environment(remotes=False) as bridge:
@@ -78,7 +78,7 @@ def unlink(mapping: MappingName, civicrm_id: CivicrmId, airtable_id: AirtableId,
 
 
 def _link(civicrm_id: str, airtable_id: str) -> "Link":
-    from bridge.core.record import Link  # noqa: PLC0415  # heavy
+    from bridge.core.record import Link
 
     screen.side_and_id(f"civicrm:{civicrm_id}")
     screen.side_and_id(f"airtable:{airtable_id}")

@@ -33,7 +33,7 @@ def show(bridge: "App", results: "Sequence[Result]", kind: str, out: Path | None
 
 
 def _text(bridge: "App", results: "Sequence[Result]", most: int | None) -> str:
-    from bridge.core.document import as_text  # noqa: PLC0415  # only here
+    from bridge.core.document import as_text
 
     return "\n".join(
         as_text(each.plan, title=each.mapping, sentence=bridge.sentence(each.mapping), most=most)
@@ -44,12 +44,12 @@ def _text(bridge: "App", results: "Sequence[Result]", most: int | None) -> str:
 
 def _json(_bridge: "App", results: "Sequence[Result]", _most: int | None) -> str:
     """One plan is its own document; several stand together under a digest of theirs."""
-    from bridge.core.document import canonical, document  # noqa: PLC0415  # only here
+    from bridge.core.document import canonical, document
 
     documents = [document(each.plan) for each in results if each.plan is not None]
     if len(documents) == 1:
         return canonical(documents[0]).decode() + "\n"
-    import hashlib  # noqa: PLC0415
+    import hashlib
 
     digest = hashlib.sha256("".join(str(each["digest"]) for each in documents).encode()).hexdigest()
     return canonical({"digest": digest, "plans": list(documents)}).decode() + "\n"
@@ -82,9 +82,9 @@ def digests_in(file: Path) -> list[str]:
 
 def _unchanged(file: Path, plans: list[Any]) -> None:
     """A plan file that was edited is not what anybody reviewed."""
-    import hashlib  # noqa: PLC0415  # only here
+    import hashlib
 
-    from bridge.core.document import canonical  # noqa: PLC0415
+    from bridge.core.document import canonical
 
     for each in plans:
         body = {key: value for key, value in each.items() if key != "digest"}
@@ -164,7 +164,7 @@ def run_record(record: Any) -> dict[str, Any]:
 
 def undo_text(prepared: "Prepared") -> str:
     """What an undo would put back and what it leaves."""
-    from bridge.core.document import as_text  # noqa: PLC0415  # only here
+    from bridge.core.document import as_text
 
     lines = [as_text(prepared.plan, title=f"undo of run {prepared.run}", sentence=lambda each: each.name)]
     if prepared.left:

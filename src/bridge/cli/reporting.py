@@ -21,7 +21,7 @@ def report(
     language: Annotated[str | None, typer.Option(help="en or es.")] = None,
 ) -> None:
     """Report the discrepancies as they stand, from the ledger; neither system is asked."""
-    from bridge.app import App  # noqa: PLC0415  # heavy
+    from bridge.app import App
 
     if to not in ("slack", "html", "csv"):
         raise ConfigError(f"--to takes slack, html or csv; found {to!r}.")

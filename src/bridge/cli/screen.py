@@ -42,9 +42,9 @@ def as_json(value: Any) -> None:
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table; on a narrow terminal cells wrap."""
-    from rich.console import Console  # noqa: PLC0415  # slow to import
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
     drawn = Table(title=title, title_justify="left", show_lines=False)
     for column in columns:
@@ -60,9 +60,9 @@ def progress_bar() -> Iterator[Progress]:
     if not sys.stderr.isatty():
         yield silent
         return
-    from rich.console import Console  # noqa: PLC0415  # slow to import
-    from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
-    from rich.progress import Progress as Bars  # noqa: PLC0415
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
@@ -98,9 +98,9 @@ def write_file(file: Path, text: str, *, encoding: str = "utf-8") -> None:
 
 def side_and_id(text: str) -> "tuple[Any, str]":
     """`civicrm:123` or `airtable:rec…` as a side and a native id. Raises ConfigError for anything else."""
-    import re  # noqa: PLC0415
+    import re
 
-    from bridge.core.record import Side  # noqa: PLC0415
+    from bridge.core.record import Side
 
     word, _, native = text.partition(":")
     shapes = {"civicrm": r"\d{1,18}", "airtable": r"rec[0-9A-Za-z]{14,}"}

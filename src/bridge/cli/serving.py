@@ -31,8 +31,8 @@ def serve() -> None:
     are for machines. BRIDGE_WEB__HOST, __PORT and __TOKENS say where it listens and who may come in.
     """
     told = _until_told()
-    from bridge.app import App  # noqa: PLC0415  # heavy
-    from bridge.app.serving import Serving  # noqa: PLC0415
+    from bridge.app import App
+    from bridge.app.serving import Serving
 
     with App.from_environment() as bridge:
         serving = Serving(bridge)

@@ -19,8 +19,8 @@ def register(app: typer.Typer) -> None:
 @db.command(epilog="Example: `bridge db upgrade`")
 def upgrade() -> None:
     """Bring the state to this version's schema. An embedded one is copied aside first."""
-    from bridge import store  # noqa: PLC0415  # heavy
-    from bridge.app import settings_from_environment  # noqa: PLC0415
+    from bridge import store
+    from bridge.app import settings_from_environment
 
     typer.echo(store.upgrade(settings_from_environment(remotes=False).state_url.get_secret_value()))
 
@@ -28,8 +28,8 @@ def upgrade() -> None:
 @db.command(epilog="Example: `bridge db backup bridge-2026-11-21.db`")
 def backup(to: Annotated[Path, typer.Argument(help="The file to write.")]) -> None:
     """Copy the state, consistently, while bridge may be running."""
-    from bridge import store  # noqa: PLC0415  # heavy
-    from bridge.app import settings_from_environment  # noqa: PLC0415
+    from bridge import store
+    from bridge.app import settings_from_environment
 
     store.backup(settings_from_environment(remotes=False).state_url.get_secret_value(), to)
     typer.echo(f"The state is in {to}.")
@@ -38,8 +38,8 @@ def backup(to: Annotated[Path, typer.Argument(help="The file to write.")]) -> No
 @db.command(epilog="Example: `bridge db check`")
 def check() -> None:
     """Check the state's integrity and what must always hold in it."""
-    from bridge import store  # noqa: PLC0415  # heavy
-    from bridge.app import settings_from_environment  # noqa: PLC0415
+    from bridge import store
+    from bridge.app import settings_from_environment
 
     findings = store.check(settings_from_environment(remotes=False).state_url.get_secret_value())
     for finding in findings:
@@ -53,7 +53,7 @@ def forget(
     yes: Annotated[bool, typer.Option(help="Do not ask.")] = False,
 ) -> None:
     """Remove a person's values from the state; the audit keeps its shape. Neither system is touched."""
-    from bridge.app import App  # noqa: PLC0415  # heavy
+    from bridge.app import App
 
     side, native = screen.side_and_id(record)
     with App.from_environment(remotes=False) as bridge:

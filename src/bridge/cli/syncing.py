@@ -36,9 +36,9 @@ def plan(
     detailed_exitcode: Detailed = False,
 ) -> None:
     """Show what a sync would write and what it would tell, without writing anything anywhere."""
-    from bridge.app import App  # noqa: PLC0415  # heavy
-    from bridge.cli import plans  # noqa: PLC0415
-    from bridge.service.order import Kind  # noqa: PLC0415
+    from bridge.app import App
+    from bridge.cli import plans
+    from bridge.service.order import Kind
 
     chosen = format_ or ("json" if out else "text")
     if chosen not in ("text", "json", "html"):
@@ -65,9 +65,9 @@ def sync(
 
     It writes to the two systems only if both BRIDGE_MODE and the mapping's own mode say `correct`.
     """
-    from bridge.app import App  # noqa: PLC0415  # heavy
-    from bridge.cli import plans  # noqa: PLC0415
-    from bridge.service.order import Kind  # noqa: PLC0415
+    from bridge.app import App
+    from bridge.cli import plans
+    from bridge.service.order import Kind
 
     if record and delta:
         raise ConfigError("--record and --delta exclude each other.", next_step="leave one of them out.")
@@ -94,8 +94,8 @@ def apply(
     as_json: JsonOption = False,
 ) -> None:
     """Apply exactly the plan of a file: every precondition is checked again, and a plan is used once."""
-    from bridge.app import App  # noqa: PLC0415  # heavy
-    from bridge.cli import plans  # noqa: PLC0415
+    from bridge.app import App
+    from bridge.cli import plans
 
     digests = plans.digests_in(file)
     with App.from_environment() as bridge:
@@ -116,8 +116,8 @@ def undo(
     yes: Annotated[bool, typer.Option(help="Do not ask.")] = False,
 ) -> None:
     """Put back what a run wrote, where nobody has edited it since. Shows its plan first; itself a run that can be undone."""
-    from bridge.app import App  # noqa: PLC0415  # heavy
-    from bridge.cli import plans  # noqa: PLC0415
+    from bridge.app import App
+    from bridge.cli import plans
 
     with App.from_environment() as bridge:
         prepared = bridge.prepare_undo(run, screen.side_and_id(record) if record else None, field)
