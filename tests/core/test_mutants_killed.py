@@ -79,6 +79,15 @@ def test_only_airtable_calls_count_against_the_quota() -> None:
     assert breach.setting == "BRIDGE_AIRTABLE__PLAN, or wait for the first of the month"
 
 
+def test_a_share_is_of_what_a_whole_pull_saw_and_of_no_less_than_the_last_one_where_it_was_partial() -> None:
+    mapping = guarded(updates=Limit(share=0.1))
+    shrunken = {"population": Population(now=PerSide(30, 30), last=PerSide(100, 100))}
+    assert [each.rule for each in judge(mapping, [a_change()] * 5, facts(**shrunken))] == ["updates.share"]
+    assert judge(mapping, [a_change()] * 5, facts(**shrunken, whole=False)) == ()
+    unknown = {"population": Population(now=PerSide(0, 0)), "whole": False}
+    assert judge(mapping, [a_change()], facts(**unknown)) == ()
+
+
 @pytest.mark.parametrize(
     ("what", "said"),
     [

@@ -327,6 +327,13 @@ def test_a_plan_is_in_order_however_its_pairs_came() -> None:
     assert [each.code for each in plan.discrepancies] == [202, 203, 203]
 
 
+def test_what_is_told_is_in_order_of_codes_whatever_was_found_first() -> None:
+    world = pair({"name": "here"}, {"Name": "there"}, a_field("name", authority=Authority.EITHER), base={"name": "old"})
+    world.mapping = dataclasses.replace(world.mapping, unmatched=PerSide(Unmatched.REPORT, Unmatched.REPORT))
+    world.rows.civicrm["2"] = {"code": "B2"}
+    assert [each.code for each in world.plan.discrepancies] == [101, 204]
+
+
 def test_new_links_are_in_the_order_of_their_numbers() -> None:
     rows = PerSide[dict[str, dict[str, Json]]](
         {number: {"code": number} for number in ("10", "9", "11")},
@@ -366,8 +373,24 @@ def test_a_similar_pair_is_called_by_its_name_where_it_has_one_and_not_by_its_co
 
 
 def test_what_was_compared_is_a_name_although_it_is_a_field_that_may_be_seen() -> None:
-    found = only_of(similar_to("Arroyo Bakery", "Arroyo Bakry", a_field("title"), a_field("town")).plan, 104)
+    found = only_of(similar_to("Arroyo Bakery", "Arroyo Bakry", a_field("town"), a_field("title")).plan, 104)
     assert (found.name, found.details["candidate"]) == ("Arroyo Bakery", "Arroyo Bakry")
+
+
+def test_what_is_compared_as_people_write_it_is_evidence_as_people_write_it() -> None:
+    found = only_of(similar_to("東京パン工房", "東京パン工場", a_field("town")).plan, 104)
+    [suggestion] = similar_to("東京パン工房", "東京パン工場", a_field("town")).facts.matching.suggestions
+    assert found.evidence == seal(json.dumps([text for _, text in suggestion.evidence], ensure_ascii=False))[:16]
+    assert not suggestion.evidence.civicrm.isascii()
+
+
+@pytest.mark.parametrize("nick", ["", 7, None])
+def test_a_record_is_called_by_the_first_compared_text_that_it_has(nick: Json) -> None:
+    world = similar_to("Arroyo Bakery", "Arroyo Bakry", a_field("town"))
+    by_nick = SimilarMatch(key=Key(at=PerSide("nick", "Nick"), type=FieldType.TEXT), least=0.9)
+    world.mapping = dataclasses.replace(world.mapping, match=(by_nick, *world.mapping.match))
+    world.rows.civicrm["1"]["nick"] = nick
+    assert only_of(world.plan, 104).name == "Arroyo Bakery"
 
 
 def test_records_that_are_absent_are_all_told_with_ids_severity_and_evidence() -> None:

@@ -49,6 +49,9 @@ def _show(bridge: "App", examples: list[dict[str, Any]], findings: list[dict[str
         typer.echo(
             f"{mapping.file}: {len(mapping.fields)} fields, {len(mapping.rules)} rules; {holding} of {len(mine)} examples hold"
         )
+        for key in ("airtable", "civicrm"):
+            if getattr(mapping.report, {"airtable": "airtable_table", "civicrm": "civicrm_activity_type"}[key]):
+                typer.echo(f"  warning: {mapping.file}: `report.{key}` is read and not acted on yet; use Slack, HTML or CSV.")
         for each in mine:
             for failure in each["failures"]:
                 typer.echo(f"  example “{each['name']}”: {failure}")
