@@ -9,7 +9,7 @@ import pytest
 
 from bench import Bench
 from bridge.core.document import digest
-from bridge.core.mapping import Authority, Mode, Unmatched
+from bridge.core.mapping import Authority, Mode, Severity, Unmatched
 from bridge.core.plan import Action, Written
 from bridge.core.record import PerSide, Side
 from bridge.errors import ConfigError
@@ -334,3 +334,70 @@ def test_an_undo_of_both_sides_reads_and_writes_each(bench: Bench) -> None:
     assert [change.side for change in prepared.plan.changes] == [Side.AIRTABLE, Side.CIVICRM]
     assert prepared.plan.calls == PerSide(1, 1)
     assert (bench.airtable.rows[ARROYO]["Name"], bench.civicrm.rows["1"]["town"]) == ("a", "x")
+
+
+# ── what is applied ──
+
+
+def test_a_plan_costs_a_look_for_each_create_beside_its_writes(bench: Bench) -> None:
+    bench.use(bench.changed(unmatched=PerSide(Unmatched.CREATE, Unmatched.IGNORE)))
+    bench.rows(
+        civicrm_rows(A1={"name": "new"}, B2={"name": "b"}, C3={"name": "c"}), airtable_rows(A1={"Name": None}, Z9={"Name": "z"})
+    )
+    plan = bench.sync(kind=Kind.PLAN).plan
+    assert plan is not None
+    assert plan.calls == PerSide(0, 3)
+
+
+def test_applying_says_how_far_it_is_after_every_batch(bench: Bench) -> None:
+    bench.rows(civicrm_rows(A1={"name": "a"}, B2={"name": "b"}), airtable_rows(A1={"Name": None}, B2={"Name": None}))
+    bench.airtable.batch_size = 1
+    heard: list[tuple[str, int, int | None]] = []
+    means = dataclasses.replace(bench.means, progress=lambda *each: heard.append(each))
+    run(Order(mode=Mode.CORRECT, by="tester"), bench.mapping, means)
+    assert [each for each in heard if each[0] == "writing to Airtable"] == [
+        ("writing to Airtable", 1, 2),
+        ("writing to Airtable", 2, 2),
+    ]
+
+
+@pytest.mark.parametrize("side", [Side.CIVICRM, Side.AIRTABLE])
+@pytest.mark.parametrize(
+    ("fate", "code"), [(Written.REFUSED, 401), (Written.STALE, 402), (Written.IN_DOUBT, 403), (Written.NOT_SENT, None)]
+)
+def test_a_write_that_did_not_end_as_meant_is_told_with_what_where_and_why(
+    bench: Bench, fate: Written, code: int | None, side: Side
+) -> None:
+    bench.use(a_mapping(*(a_field(each, authority=Authority.EITHER) for each in ("name", "town"))))
+    bench.rows(civicrm_rows(A1={"name": "Arroyo", "town": "Lynn"}), airtable_rows(A1={"Name": "Arroyo", "Town": "Lynn"}))
+    bench.sync()
+    if side is Side.AIRTABLE:
+        bench.civicrm.rows["1"].update(name="Arroyo Bakery", town="Holyoke")
+    else:
+        bench.airtable.rows[ARROYO].update(Name="Arroyo Bakery", Town="Holyoke")
+    for remote in (bench.civicrm, bench.airtable):
+        remote.fate = lambda _: Outcome(written=fate, reason="it said so")
+    bench.sync()
+    if code is None:
+        assert bench.codes() == []
+        return
+    found = bench.entry(code).discrepancy
+    assert (found.severity, found.ids, found.evidence) == (Severity.MEDIUM, PerSide("1", ARROYO), "it said so")
+    assert found.name == bench.civicrm.rows["1"]["name"]
+    assert found.details == {"side": side.title, "fields": "name, town", "reason": "it said so"}
+
+
+def test_a_create_that_somebody_made_meanwhile_is_refused_unsent_with_the_reason(bench: Bench) -> None:
+    bench.use(bench.changed(unmatched=PerSide(Unmatched.CREATE, Unmatched.IGNORE)))
+    bench.rows(civicrm_rows(A1={"name": "Arroyo"}), airtable_rows(A1={"Name": "Arroyo"}, Z9={"Name": "z"}))
+    bench.airtable.lost = frozenset({ARROYO})
+    bench.sync()
+    assert bench.writes == []
+    [reason] = [each.discrepancy.details["reason"] for each in bench.store.ledger.list() if each.discrepancy.code == 401]
+    assert reason == "another record carries its match key, perhaps outside the mapping's scope"
+
+
+def test_what_the_two_sides_never_agreed_on_is_undone_and_not_restored(bench: Bench) -> None:
+    bench.rows(civicrm_rows(A1={"name": "Arroyo"}), airtable_rows(A1={"Name": None}))
+    [cell] = prepare(bench.sync().run, bench.mapping, bench.means).plan.changes[0].cells
+    assert cell.why == "undo"
