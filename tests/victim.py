@@ -65,8 +65,9 @@ def live(environment: Mapping[str, str], death: Death, later: dt.timedelta, tell
     event.listen(Engine, "commit", killer.on_commit)
     try:
         with App(Settings.load(environment), clock=lambda: utc_now() + later) as bridge:
-            states = [each.state.value for each in bridge.run([], Kind.SWEEP, by="victim")]
-        tell.send((states, killer.commits, ""))
+            results = bridge.run([], Kind.SWEEP, by="victim")
+        errors = [f"{type(each.error).__name__}: {each.error}" for each in results if each.error is not None]
+        tell.send(([each.state.value for each in results], killer.commits, "".join(errors[:1])))
     except BridgeError as error:
         tell.send(([], killer.commits, f"{type(error).__name__}: {error}"))
 
