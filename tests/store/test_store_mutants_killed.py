@@ -82,11 +82,11 @@ def test_an_entry_that_cannot_be_settled_or_a_run_that_is_not_there_is_named_wit
     settle(state, Settlement(entry=entry, written=Written.DONE))
     with pytest.raises(StoreError) as settled:
         settle(state, Settlement(entry=entry, written=Written.DONE))
-    assert str(settled.value).startswith(f"Journal entry {entry} is not open, so it cannot be settled.")
+    assert settled.value.args[0] == f"Journal entry {entry} is not open, so it cannot be settled."
     assert settled.value.next_step == "run `bridge db check`."
     with state.store.runs.lease("groups", "test") as lease, pytest.raises(StoreError) as missing:
         state.store.journal.intend(77, [a_change()], lease)
-    assert str(missing.value).startswith("There is no run 77 in the state.")
+    assert missing.value.args[0] == "There is no run 77 in the state."
     assert missing.value.next_step == "`bridge runs` lists them."
 
 
