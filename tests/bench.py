@@ -1,6 +1,7 @@
 """A bench: two remotes in memory over a real SQLite state, and a clock that tests move."""
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bridge.core.ledger import Entry
@@ -22,6 +23,7 @@ class Bench:
     mapping: Mapping = field(default_factory=a_mapping)
     civicrm: FakeRemote = field(init=False)
     airtable: FakeRemote = field(init=False)
+    stopping: Callable[[], bool] = lambda: False
 
     def __post_init__(self) -> None:
         self.civicrm = FakeRemote(Side.CIVICRM, self.mapping, self.clock)
@@ -46,6 +48,7 @@ class Bench:
             clock=self.clock,
             sleep=self.clock.sleep,
             holder="test",
+            stopping=self.stopping,
         )
 
     def sync(self, mode: Mode = Mode.CORRECT, kind: Kind = Kind.SWEEP, record: tuple[Side, str] | None = None) -> Result:

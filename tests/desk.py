@@ -58,7 +58,7 @@ class Desk:
             cwd=self.folder,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
         )
         assert "Traceback" not in ran.stderr, ran.stderr

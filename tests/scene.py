@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
@@ -50,14 +51,19 @@ class Watched:
         self.at = 0
         self.before = True
         self.deed: Callable[[], bool] = lambda: False
-        self.seen = 0
+        self.routes: list[str] = []
+
+    @property
+    def seen(self) -> int:
+        """How often it was asked."""
+        return len(self.routes)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
     def handle(self, request: Request) -> Response:
         """The answer, unless the client is dead."""
-        self.seen += 1
+        self.routes.append(self._inner.route(request))
         if self.seen != self.at:
             return self._inner.handle(request)
         if self.before and self.deed():
@@ -75,6 +81,7 @@ class Scene:
         self.state_url = state_url
         self.box = Sandbox(coops=10, workers=20, rate_limit=None, today=dt.date(2026, 11, 16))
         self.box.start()
+        self._edit_addresses()
         self.civicrm = Watched(self.box.servers.civicrm.app)
         self.airtable = Watched(self.box.servers.airtable.app)
         self.box.servers.civicrm.app = self.civicrm  # type: ignore[assignment]  # it passes everything on
@@ -85,6 +92,17 @@ class Scene:
             "BRIDGE_MAPPINGS": str(folder),
             "BRIDGE_STATE_URL": state_url,
         }
+
+    def _edit_addresses(self) -> None:
+        """Co-ops that both sides know by one key have a new address in Airtable, so that CiviCRM is written too."""
+        known = {row.get("external_identifier") for row in self.box.civicrm.contacts.values() if not row.get("is_deleted")} - {
+            None
+        }
+        rows = self.box.airtable.rows(BASE, "Groups")
+        keys = Counter(row.get("Civi ID") for row in rows.values())
+        for id_, row in rows.items():
+            if row.get("Civi ID") in known and keys[row["Civi ID"]] == 1:
+                self.box.airtable.edit(BASE, "Groups", id_, {"Contact email": f"moved-{row['Civi ID']}@example.org".lower()})
 
     def __enter__(self) -> Self:
         return self

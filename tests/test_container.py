@@ -31,8 +31,8 @@ def deployment() -> Any:
 
 
 def test_everything_installed_is_held_to_hashes() -> None:
-    installs = re.findall(r"pip install (.+)", DOCKERFILE)
-    assert installs
+    installs = re.findall(r"pip (?:--\S+ (?:/\S+ )?)*install (.+)", DOCKERFILE)
+    assert len(installs) == 3
     assert all("--require-hashes" in each or "--no-index" in each for each in installs)
 
 
@@ -63,6 +63,13 @@ def test_no_secret_can_reach_the_builder() -> None:
 
 def test_the_wheel_carries_the_mappings() -> None:
     assert '"mappings" = "bridge/shipped_mappings"' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_the_wheel_carries_the_page_of_codes_and_the_builder_is_given_it() -> None:
+    for page in ("codes.md", "es/codes.md"):
+        assert f'"docs/{page}" = "bridge/documentation/{page}"' in (ROOT / "pyproject.toml").read_text()
+        assert f"COPY docs/{page} docs/{page}" in DOCKERFILE
+        assert f"!docs/{page}" in (ROOT / ".dockerignore").read_text()
 
 
 @pytest.mark.parametrize("kind", ["compose", "quadlet", "kubernetes"])

@@ -1,8 +1,11 @@
 """What bridge says: complete in both languages, plain, and never out of words."""
 
+import ast
+import dataclasses
 import datetime as dt
 import re
 import string
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,7 @@ from hypothesis import strategies as st
 
 import bridge
 from bridge.core.canonical import Reason as Remark
-from bridge.core.ledger import Entry, Reason, State
+from bridge.core.ledger import Entry, Event, Happened, Reason, State
 from bridge.core.mapping import (
     AirtableSource,
     Authority,
@@ -26,13 +29,14 @@ from bridge.core.mapping import (
     Operator,
     Rule,
     Severity,
+    Today,
 )
 from bridge.core.mapping import Test as Condition
 from bridge.core.plan import Discrepancy
 from bridge.core.record import PerSide, Side
 from bridge.core.report import PlanState, Standing
 from bridge.language import LANGUAGES, MISSING, Language, plain
-from bridge.locales import wording
+from bridge.locales import sentences, wording
 
 SOURCE = Path(bridge.__file__).parent
 EN, ES = Language("en"), Language("es")
@@ -181,6 +185,108 @@ def test_a_remark_of_the_engine_is_said_in_the_readers_language() -> None:
     assert ES.discrepancy(refused).reason == "12: Something; of theirs"
 
 
+def written(node: ast.AST) -> str | None:
+    """A text as the source has it, with `{}` for whatever fills it; None for what is no text."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(str(each.value) if isinstance(each, ast.Constant) else "{}" for each in node.values)
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return re.sub(r"\{\w*\}", "{}", node.value).strip()
+    return None
+
+
+def of_the_engine() -> Iterator[ast.AST]:
+    """Every node of the engine's own source: of all that knows no language."""
+    for folder in ("core", "service", "civicrm", "airtable", "store", "app"):
+        for file in (SOURCE / folder).rglob("*.py"):
+            yield from ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+
+
+def test_every_sentence_of_the_engine_is_still_worded_so() -> None:
+    """A sentence whose wording changed would be told to Spanish readers in English."""
+    told = {text for node in of_the_engine() if (text := written(node))}
+    # A refusal of CiviCRM's is put together from parts, and a discrepancy's number is a name.
+    put_together = {"CiviCRM refused {}.", "CiviCRM refused {}: {}.", "{} records to update", "Discrepancy {}"}
+    known = {re.sub(r"\{\w*\}", "{}", each) for each in sentences.SENTENCES}
+    assert known - told - put_together == set()
+
+
+def test_every_reason_that_the_engine_gives_of_a_write_is_a_known_sentence() -> None:
+    known = {re.sub(r"\{\w*\}", "{}", each) for each in sentences.SENTENCES}
+    given = set()
+    for node in of_the_engine():
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            reasons = [each.value for each in node.keywords if each.arg == "reason"]
+            reasons += node.args[:1] if node.func.id == "_refuse" else []
+            given |= {text for each in reasons if (text := written(each))}
+    assert len(given) > 10
+    assert given - known == set()
+
+
+@pytest.mark.parametrize("sentence", sorted(sentences.SENTENCES))
+def test_a_sentence_of_the_engine_is_said_in_spanish_with_whatever_filled_it(sentence: str) -> None:
+    names = {name for _, name, _, _ in string.Formatter().parse(sentence) if name}
+    filled = {name: f"Zz{number}" for number, name in enumerate(sorted(names))}
+    told = sentence.format(**filled)
+    spanish = ES.sentence(told)
+    assert EN.sentence(told) == told
+    assert spanish == ES.say(sentence, **filled)
+    assert all(each in spanish for each in filled.values())
+
+
+def test_numbers_within_a_sentence_are_written_as_people_write_them_and_names_are_not() -> None:
+    assert ES.sentence("1200 records to update in CiviCRM, at most 50 without a person.") == (
+        "1,200 registros por actualizar en CiviCRM; sin una persona, 50 como máximo."
+    )
+    assert ES.sentence("undo of run 1200") == "se deshizo la ejecución 1200"
+
+
+def test_sentences_that_follow_each_other_are_said_one_by_one_and_what_is_not_ours_stands() -> None:
+    refused = "CiviCRM refused Contact.update: there is no such record. Other cells of the change were written."
+    assert (
+        ES.sentence(refused)
+        == "CiviCRM rechazó Contact.update: no existe ese registro. Las demás celdas del cambio se escribieron."
+    )
+    assert ES.sentence("they differ and never agreed; `first_contact: report`: told, not written") == (
+        "difieren y nunca coincidieron; `first_contact: report`: se avisa, no se escribe"
+    )
+    assert ES.sentence("DB Error: no such field. The record is gone or in the trash.") == (
+        "DB Error: no such field. El registro ya no está o está en la papelera."
+    )
+
+
+def test_a_failure_is_said_by_its_kind_where_its_words_are_the_operators() -> None:
+    assert (
+        ES.failure("Unavailable", "Contact.get: CiviCRM cannot be reached (ConnectTimeout).") == "No llegó ninguna respuesta."
+    )
+    assert (
+        ES.failure("RequestRejected", "Discrepancy 1204 is resolved. Next: Nothing.") == "La discrepancia 1204 está resuelta."
+    )
+    assert ES.failure("", "") == "Algo salió mal; quien administra bridge encuentra la causa en su registro."
+
+
+def test_what_a_rule_asks_is_said_in_words() -> None:
+    ends = Condition("benefits_status", Operator.BEFORE, operand=Today(30), side=Side.AIRTABLE)
+    assert EN.question(ends, GROUPS) == "“benefits status” (Airtable) is before today plus 30 days"
+    assert ES.question(ends, GROUPS) == "«benefits status» (Airtable) es anterior a hoy más 30 días"
+    for operator in Operator:
+        asked = Condition("benefits_status", operator, operand=dt.timedelta(days=7), side=Side.CIVICRM)
+        assert EN.question(asked, GROUPS) != ES.question(asked, GROUPS)
+    assert [ES.answer(each) for each in (True, False, None)] == ["sí", "no", "no se sabe: la celda no se puede leer"]
+
+
+def test_a_title_in_the_mapping_goes_before_a_name() -> None:
+    rule = dataclasses.replace(LAPSED, title={"en": "Enrolled, not a member", "es": "Inscrita sin membresía"})
+    field = dataclasses.replace(GROUPS.fields["benefits_status"], title={"en": "status", "es": "estado"})
+    titled = dataclasses.replace(GROUPS, rules=(rule,), fields={"benefits_status": field})
+    assert (EN.title(300, LAPSED.name, titled), ES.title(300, LAPSED.name, titled)) == (
+        "Enrolled, not a member",
+        "Inscrita sin membresía",
+    )
+    assert ES.title(300, LAPSED.name) == "Enrolled without membership"
+    assert (ES.field("benefits_status", titled), ES.field("benefits_status")) == ("estado", "benefits status")
+    assert ES.called(a_discrepancy(504, name="Benefits groups"), GROUPS) == "Grupos de beneficios"
+
+
 def test_a_rule_speaks_its_authors_words_with_dates_as_people_write_them() -> None:
     found = a_discrepancy(300, rule=LAPSED.name, details={"membership_ends": "2026-11-16"})
     assert EN.discrepancy(found, GROUPS).what == "Arroyo Bakery is enrolled; its membership ended on Nov 16, 2026."
@@ -256,3 +362,23 @@ def test_the_words_are_for_staff() -> None:
     jargon = re.compile(r"\b(null|sync|api|fingerprint|payload|boolean|timeout|token|exception)\b", re.IGNORECASE)
     said = [text for words in wording.CODES.values() for text in (words.title, words.what, words.do)]
     assert [text for text in said if jargon.search(text)] == []
+
+
+@pytest.mark.parametrize(
+    ("happened", "note", "told"),
+    [
+        (Happened.ACCEPTED, "timing · until the invoice comes", "se resuelve por sí sola · until the invoice comes"),
+        (Happened.ACCEPTED, "timing", "se resuelve por sí sola"),
+        (Happened.SNOOZED, "2026-12-24 · on leave", "24 dic 2026 · on leave"),
+        (Happened.ASSIGNED, "maria · on Monday", "maria · on Monday"),
+        (Happened.COMMENTED, "as agreed", "as agreed"),
+        (
+            Happened.ANSWERED,
+            "Airtable's value was written to CiviCRM by run 5",
+            "el valor de Airtable se escribió en CiviCRM en la ejecución 5",
+        ),
+    ],
+)
+def test_the_history_says_what_was_decided_and_what_somebody_said_of_it(happened: Happened, note: str, told: str) -> None:
+    event = Event(fingerprint="f", happened=happened, at=dt.datetime(2026, 11, 16, tzinfo=dt.UTC), by="ana", note=note)
+    assert ES.remark(event) == told

@@ -21,15 +21,21 @@ _EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
 _HIDDEN_KEYS = frozenset({"token", "api_key", "authorization", "password", "secret", "body", "headers", "values", "cells"})
 
 
-def set_up(level: str = "info", *, json: bool | None = None) -> None:
-    """Send bridge's log, and warnings of the libraries, to stderr. `json` None: JSON unless stderr is a terminal."""
+def set_up(level: str | None = None, *, json: bool | None = None) -> None:
+    """Send bridge's log, and warnings of the libraries, to stderr.
+
+    `json` None: JSON unless stderr is a terminal. `level` None: `info`, but `warning` on a terminal, where what a command
+    prints is its answer and the log would stand between the lines.
+    """
     as_json = not sys.stderr.isatty() if json is None else json
+    level = level or ("warning" if sys.stderr.isatty() else "info")
     renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s %(levelname)s %(message)s", force=True)
     for handler in logging.getLogger().handlers:
         handler.addFilter(_redact_record)
-    for noisy in ("httpx", "httpcore", "slack_sdk", "pyairtable", "apscheduler", "alembic"):
+    for noisy in ("httpx", "httpcore", "pyairtable", "apscheduler", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("slack_sdk").setLevel(logging.CRITICAL)  # what it meets is told once, as an error of ours
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bridge.config.drift import Pins
 from bridge.config.live import Finding, Level, hold_against
 from bridge.config.mappings import load
 from bridge.core.mapping import Mapping
@@ -83,19 +84,30 @@ def changed(side: Side, path: str, **what: object) -> PerSide[Sight]:
 
 @pytest.fixture
 def find(tmp_path: Path) -> Callable[..., list[Finding]]:
-    def findings(both: PerSide[Sight], *changes: tuple[str, str]) -> list[Finding]:
+    def findings(both: PerSide[Sight], *changes: tuple[str, str], pins: PerSide[Pins] = PerSide({}, {})) -> list[Finding]:
         text = SOUND.read_text()
         for old, new in changes:
             assert old in text
             text = text.replace(old, new)
         (tmp_path / "a.yaml").write_text(text)
         mapping: Mapping = load(tmp_path)[0]
-        return hold_against(mapping, both)
+        return hold_against(mapping, both, pins)
 
     return findings
 
 
 Find = Callable[..., list[Finding]]
+
+
+def line(key: str) -> int:
+    """The first line of the sound mapping that begins with this key."""
+    starts = (f"{key}:", f"- {key}:")
+    return next(number for number, text in enumerate(SOUND.read_text().splitlines(), 1) if text.strip().startswith(starts))
+
+
+def place(key: str, what: str) -> str:
+    """Where the sound mapping says `what` last in the line of `key`, as line and column."""
+    return f"{line(key)}:{SOUND.read_text().splitlines()[line(key) - 1].rindex(what) + 1}"
 
 
 def words(*names: str) -> tuple[Option, ...]:
@@ -111,73 +123,73 @@ def test_nothing_is_found_where_both_systems_have_everything(find: Find) -> None
     [
         (
             changed(Side.AIRTABLE, "Phone", gone=True, now="Phone number"),
-            "18:51",
+            place("phone", "Phone"),
             "expected a field of Airtable's table `Groups`, found `Phone`.",
             "Did you mean `Phone number`?",
         ),
         (
             changed(Side.CIVICRM, "Benefits.Since", gone=True),
-            "22:20",
+            place("since", "Benefits.Since"),
             "expected a field of CiviCRM's `Organization` that this account may see, found `Benefits.Since`.",
             "Did you mean `Benefits.Plans`?",
         ),
         (
             changed(Side.CIVICRM, "external_identifier", gone=True, now="external_identifiers"),
-            "12:5",
+            place("exact", "exact"),
             "expected a field of CiviCRM's `Organization` that this account may see, found `external_identifier`.",
             "Did you mean `external_identifiers`?",
         ),
         (
             changed(Side.AIRTABLE, "Since", kind="dateTime"),
-            "22:46",
+            place("since", "Since"),
             "`since` is of type `date`, and `Since` is dateTime in Airtable.",
             "Add `from: datetime`, or make it a date in Airtable.",
         ),
         (
             changed(Side.AIRTABLE, "Status", kind="multipleSelects"),
-            "19:55",
+            place("status", "Status"),
             "`status` is of type `choice`, and `Status` is multipleSelects in Airtable.",
             "Types for it: choices.",
         ),
         (
             changed(Side.AIRTABLE, "Heads", kind="checkbox"),
-            "25:21",
+            place("heads", "Heads"),
             "`heads` is of type `integer`, and `Heads` is checkbox in Airtable.",
             "Types for it: boolean.",
         ),
         (
             changed(Side.CIVICRM, "Benefits.Plans", kind="String"),
-            "21:20",
+            place("plans", "Benefits.Plans"),
             "`plans` is of type `choices`, and `Benefits.Plans` is String in CiviCRM.",
             "Use `choices` for several values, and only for them.",
         ),
         (
             changed(Side.CIVICRM, "Benefits.Premium", kind="String"),
-            "27:22",
+            place("premium", "Benefits.Premium"),
             "`premium` is of type `money`, and `Benefits.Premium` is String in CiviCRM.",
             "Types for it: text, long_text, organization, person, email, phone, url, postal_code, state, country, identifier.",
         ),
         (
             changed(Side.CIVICRM, "Benefits.Since", kind="Timestamp"),
-            "22:20",
+            place("since", "Benefits.Since"),
             "`since` is of type `date`, and `Benefits.Since` is Timestamp in CiviCRM.",
             "Add `from: datetime`.",
         ),
         (
             changed(Side.AIRTABLE, "Group name", kind="formula", writable=False),
-            "16:48",
+            place("name", "Group name"),
             "`Group name` cannot be written in Airtable (it is formula, or the account may not).",
             "Use `authority: airtable` or `report`, or give the account the right.",
         ),
         (
             changed(Side.CIVICRM, "Benefits.Status:name", options=words("on")),
-            "19:126",
+            place("status", "Ended"),
             "expected an option that `Benefits.Status:name` has in CiviCRM, found `off`.",
             "Options: `on`.",
         ),
         (
             changed(Side.AIRTABLE, "Status", options=words("Enroled", "Ended")),
-            "19:111",
+            place("status", "Enrolled"),
             "expected an option that `Status` has in Airtable, found `Enrolled`.",
             "Did you mean `Enroled`?",
         ),
@@ -227,11 +239,64 @@ def test_a_computed_column_may_be_read_as_anything(find: Find, kind: str) -> Non
 
 def test_a_renamed_column_is_told_as_a_rename(find: Find) -> None:
     both = changed(Side.AIRTABLE, "Phone", gone=True, now="Telephone")
-    drift = Drift(path="Phone", fault=Fault.RENAMED, detail="Field Phone of table Groups is called Telephone now.")
+    drift = Drift(path="Phone", fault=Fault.RENAMED, detail="Phone is Telephone now.", now="Telephone")
     both = PerSide(both.civicrm, dataclasses.replace(both.airtable, drift=(drift,)))
     [finding] = find(both)
-    assert finding.message == "Field Phone of table Groups is called Telephone now."
-    assert finding.hint == "Name it back, or write the new name here and run `bridge check --live --repin`."
+    assert (finding.severity, finding.where.partition("a.yaml:")[2]) == (Level.ERROR, place("phone", "Phone"))
+    assert finding.message == "Airtable's field `Phone` is called `Telephone` now: its cells are frozen (503)."
+    lines = f"lines {line('phone')} and {line('airtable: {Phone')}"
+    assert finding.hint == f"Write `Telephone` in {lines} (`bridge check --live --fix` does), or name it back."
+    assert finding.rename is not None
+
+
+def test_a_renamed_table_is_a_warning_for_it_is_read_by_its_id(find: Find) -> None:
+    both = sights()
+    table = FieldSight(path="", id="tbl0", name="Member groups", kind="table", writable=False)
+    fields = {**both.airtable.fields, "": table}
+    [finding] = find(PerSide(both.civicrm, dataclasses.replace(both.airtable, fields=fields)))
+    assert (finding.severity, finding.where.partition("a.yaml:")[2]) == (Level.WARNING, place("airtable", "Groups"))
+    assert finding.message == "Airtable's table `Groups` is called `Member groups` now: it is still read, by its id."
+
+
+def test_a_renamed_option_is_told_once_and_not_as_gone_and_new(find: Find) -> None:
+    both = sights()
+    airtable = dataclasses.replace(both.airtable, reworded={"Status": {"Enrolled": "Enrolled 2027"}})
+    [finding] = find(PerSide(both.civicrm, airtable))
+    assert finding.message == (
+        "Airtable's option `Enrolled` of `Status` is called `Enrolled 2027` now: it is still read, by its id."
+    )
+    pinned = PerSide({"Benefits.Status:name": seen("Benefits.Status:name", "String")}, {})
+    now = changed(Side.CIVICRM, "Benefits.Status:name", options=(Option("id-on", "active"), Option("id-off", "off")))
+    [finding] = find(now, pins=pinned)
+    assert finding.message.startswith("CiviCRM's option `on` of `Benefits.Status:name` is called `active` now")
+
+
+def test_an_option_that_was_there_is_told_as_deleted_and_a_new_one_as_new(find: Find) -> None:
+    pinned = PerSide({}, {"Status": seen("Status", "singleSelect")})
+    new, gone = find(changed(Side.AIRTABLE, "Status", options=words("Enrolled", "Paused")), pins=pinned)
+    assert gone.hint.startswith("It was there when the schema was pinned: it was deleted since.")
+    assert new.message.startswith("no `values` name Airtable's new option `Paused` of `Status`")
+
+
+def test_a_field_that_was_there_is_told_as_deleted_or_as_a_right_that_was_lost(find: Find) -> None:
+    pinned = PerSide({path: seen(path, kind) for path, (kind, _) in CIVICRM.items()}, {"Seen": seen("Seen", "dateTime")})
+    [deleted] = find(changed(Side.AIRTABLE, "Seen", gone=True), pins=pinned)
+    assert deleted.hint.startswith("It was there when the schema was pinned: it was deleted since.")
+    [one] = find(changed(Side.CIVICRM, "Benefits.Since", gone=True), pins=pinned)
+    assert one.hint.startswith(
+        "It was there when the schema was pinned: it was removed, or this account lost the right to see it."
+    )
+    both = sights()
+    fields = {path: sight for path, sight in both.civicrm.fields.items() if not path.startswith("Benefits.")}
+    every = find(PerSide(dataclasses.replace(both.civicrm, fields=fields), both.airtable), pins=pinned)
+    assert len(every) == 4
+    assert {each.hint.partition(":")[0] for each in every} == {"All of `Benefits` is gone at once"}
+
+
+def test_a_right_to_write_that_was_lost_is_told_as_that(find: Find) -> None:
+    pinned = PerSide({}, {"Group name": seen("Group name", "singleLineText")})
+    [finding] = find(changed(Side.AIRTABLE, "Group name", writable=False), pins=pinned)
+    assert finding.message == "`Group name` could be written in Airtable when it was pinned, and cannot be now."
 
 
 def test_a_retyped_column_is_told_as_that(find: Find) -> None:
@@ -241,7 +306,7 @@ def test_a_retyped_column_is_told_as_that(find: Find) -> None:
     )
     both = PerSide(both.civicrm, dataclasses.replace(both.airtable, drift=(drift,)))
     [finding] = find(both)
-    assert finding.hint == "Change it back, or change `type` here and run `bridge check --live --repin`."
+    assert finding.hint == "Change it back; or if it is meant, see that `type` fits and run `bridge check --live --repin`."
 
 
 def test_what_civicrm_gives_by_name_is_text(find: Find) -> None:

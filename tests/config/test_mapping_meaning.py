@@ -65,6 +65,8 @@ def condition_of(mapping_of: Load) -> Read:
         ("airtable: seen, before: today + 30d", Operator.BEFORE, Today(30)),
         ("civicrm: since, within: 6w", Operator.WITHIN, dt.timedelta(days=42)),
         ("civicrm: since, overdue_by: 30d", Operator.OVERDUE_BY, dt.timedelta(days=30)),
+        ("civicrm: since, after: {airtable: seen, minus: 60d}", Operator.AFTER, FieldRef(Side.AIRTABLE, "seen", -60)),
+        ("civicrm: since, before: {airtable: since, plus: 2w}", Operator.BEFORE, FieldRef(Side.AIRTABLE, "since", 14)),
         ("civicrm: since, blank: true", Operator.BLANK, True),
         ("airtable: heads, more_than: {civicrm: workers}", Operator.MORE_THAN, FieldRef(Side.CIVICRM, "workers")),
         ("airtable: heads, less_than: 2.5", Operator.LESS_THAN, Decimal("2.5")),

@@ -38,3 +38,36 @@ def test_a_misuse_is_told_once_at_its_place(tmp_path: Path, old: str, new: str, 
     with pytest.raises(ConfigError) as caught:
         load(file)
     assert [str(problem) for problem in caught.value.problems] == [f"{file}:{place}: {message}"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"premium: {": "premium: {sensitive: true, ", "{name} is late.": "{name} pays {premium}."},
+            (
+                "expected a field that may be shown, found `{premium}`, which is sensitive and would read as `…`. "
+                "Say it without the value, or name another field."
+            ),
+        ),
+        (
+            {
+                "seen: {airtable: Seen, type: datetime}": "seen: {airtable: Ticked, type: boolean}",
+                "{airtable: status, is: Enrolled}": "{airtable: seen, blank: true}",
+            },
+            (
+                "`blank` cannot ask a checkbox in Airtable, which is ticked or not; found it on `seen`. "
+                "Use `is: false` or `is: true`."
+            ),
+        ),
+    ],
+)
+def test_two_parts_that_do_not_go_together_are_told(tmp_path: Path, changes: dict[str, str], message: str) -> None:
+    text = SOUND
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new, 1)
+    (tmp_path / "a.yaml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path)
+    assert [f"{problem.message} {problem.hint}" for problem in caught.value.problems] == [message]

@@ -2,12 +2,14 @@
 
 import base64
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from bridge.config import schema
-from bridge.config.settings import Settings, Variable, WebToken, variables
+from bridge.config.people import WebPerson, WebToken
+from bridge.config.settings import Settings, Variable, variables
 from bridge.core.mapping import Mode
 from bridge.errors import ConfigError
 
@@ -63,7 +65,11 @@ def test_everything_can_be_set() -> None:
         BRIDGE_WEB__HOST="10.0.0.7",
         BRIDGE_WEB__PORT="0",
         BRIDGE_WEB__PUBLIC_URL="https://bridge.example.org",
-        BRIDGE_WEB__TOKENS=f"viewer:Ana:{DIGEST}, approver:José Luis:{DIGEST.upper()}",
+        BRIDGE_WEB__TOKENS=f"viewer:Ana:{DIGEST}, admin+sensitive:José Luis:{DIGEST.upper()}",
+        BRIDGE_WEB__OIDC_ISSUER="https://accounts.google.com",
+        BRIDGE_WEB__OIDC_CLIENT_ID="bridge.apps.example",
+        BRIDGE_WEB__OIDC_CLIENT_SECRET="hush",
+        BRIDGE_WEB__OIDC_PEOPLE="viewer:@Example.org, operator+sensitive:maria@example.org",
         BRIDGE_OWNERS__MEMBERSHIP="S0123ABCD",
         BRIDGE_LANGUAGE="es",
         BRIDGE_TIMEZONE="America/New_York",
@@ -71,9 +77,19 @@ def test_everything_can_be_set() -> None:
     assert settings.state_url.get_secret_value() == "postgresql+psycopg://bridge:pw@db/bridge"
     assert [each.get_secret_value() for each in settings.state_keys] == [KEY, KEY]
     assert settings.airtable.bases == {"benefits": "appFederation0001", "child_care": "appChildCare00001"}
-    assert settings.web.tokens == (WebToken("viewer", "Ana", DIGEST), WebToken("approver", "José Luis", DIGEST))
+    assert settings.web.tokens == (WebToken("viewer", "Ana", DIGEST), WebToken("admin", "José Luis", DIGEST, sensitive=True))
+    assert settings.web.oidc_people == (
+        WebPerson("viewer", "@example.org"),
+        WebPerson("operator", "maria@example.org", sensitive=True),
+    )
     assert settings.owners == {"membership": "S0123ABCD"}
     assert settings.civicrm.url.endswith("{action}")
+
+
+def test_the_former_name_of_a_role_still_lets_its_people_in() -> None:
+    settings = load(BRIDGE_WEB__TOKENS=f"approver+sensitive:Ana:{DIGEST}", BRIDGE_WEB__OIDC_PEOPLE="approver:ana@example.org")
+    assert settings.web.tokens == (WebToken("admin", "Ana", DIGEST, sensitive=True),)
+    assert settings.web.oidc_people == (WebPerson("admin", "ana@example.org"),)
 
 
 @pytest.mark.parametrize(
@@ -137,10 +153,18 @@ def test_everything_can_be_set() -> None:
         ("BRIDGE_WEB__PORT", "70000", "expected a whole number from 0 to 65535, found `70000`. Set BRIDGE_WEB__PORT."),
         (
             "BRIDGE_WEB__TOKENS",
-            f"admin:Ana:{DIGEST}",
+            f"owner:Ana:{DIGEST}",
             (
                 "token 1: expected `role:name:sha256` with 64 hexadecimal digits, found something else. "
-                "Roles: `viewer`, `operator` or `approver`. Make the digest: printf %s TOKEN | sha256sum"
+                "Roles: `viewer`, `operator` or `admin`. Make the digest: printf %s TOKEN | sha256sum"
+            ),
+        ),
+        (
+            "BRIDGE_WEB__OIDC_PEOPLE",
+            "viewer:@example.org,maria@example.org",
+            (
+                "person 2: expected `role:address` or `role:@domain`, found something else. "
+                "Roles: `viewer`, `operator` or `admin`. Such as viewer:@example.org,operator:maria@example.org."
             ),
         ),
         (
@@ -237,9 +261,16 @@ def test_the_repr_shows_no_secret() -> None:
         assert secret not in shown
 
 
-def test_every_setting_says_its_meaning_and_its_default() -> None:
+def test_every_setting_says_its_meaning_its_default_and_why_that_one() -> None:
     for each in variables():
-        assert "Default" in each.meaning or "Needed" in each.meaning or "no default" in each.meaning, each.name
+        assert re.search(r"(?:Default [^.:,;]+[:,;]|no default,|Needed, without a default:) \w+", each.meaning), each.name
+
+
+def test_every_number_says_its_unit() -> None:
+    numbers = [each for each in variables() if each.default.isdigit() and each.name != "BRIDGE_WEB__PORT"]
+    assert numbers
+    for each in numbers:
+        assert re.search(r"How many (seconds|minutes|hours|days|calls)\b", each.meaning), each.name
 
 
 def test_the_example_environment_is_what_the_settings_say() -> None:
@@ -251,3 +282,15 @@ def test_the_example_environment_loads_once_the_needed_is_filled_in() -> None:
     text = (ROOT / ".env.example").read_text(encoding="utf-8")
     environ = dict(line.split("=", 1) for line in text.splitlines() if line.startswith("BRIDGE_"))
     assert Settings.load({**environ, **NEEDED}, secrets_dir=NOWHERE) == load()
+
+
+def test_accounts_are_set_up_whole_or_not_at_all() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(BRIDGE_WEB__OIDC_ISSUER="http://accounts.example.org")
+    assert {each.where for each in caught.value.problems} == {
+        "BRIDGE_WEB__OIDC_ISSUER",
+        "BRIDGE_WEB__OIDC_CLIENT_ID",
+        "BRIDGE_WEB__OIDC_CLIENT_SECRET",
+        "BRIDGE_WEB__OIDC_PEOPLE",
+        "BRIDGE_WEB__PUBLIC_URL",
+    }

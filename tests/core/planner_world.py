@@ -129,9 +129,14 @@ class World:
         )
 
     def _snapshot(self, side: Side) -> Snapshot:
+        frozen = {each.path: Unreadable(each.detail, 501) for each in self.drift[side] if each.freezes}
         records = {
             native: values.read_record(
-                self.mapping, side, Row(native, row, modified_at=self.modified.get(native)), references=self.references
+                self.mapping,
+                side,
+                Row(native, row, modified_at=self.modified.get(native)),
+                frozen=frozen,
+                references=self.references,
             )
             for native, row in self.rows[side].items()
         }

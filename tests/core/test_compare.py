@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from bridge.core.compare import NO_BASE, Keep, Outcome, Verdict, Write, merge
+from bridge.core.compare import DIFFER, NO_BASE, Keep, Outcome, Verdict, Write, agreement, merge
 from bridge.core.mapping import Authority, Field, FieldType, FirstContact, OnConflict
 from bridge.core.record import Base, Cell, PerSide, Sealed, Side, Unreadable, Value
 
@@ -121,3 +121,17 @@ def test_a_base_that_neither_side_left_though_they_differ_counts_as_none() -> No
 def test_writing_another_way_is_no_edit() -> None:
     field = a_field(ignore=frozenset({"case", "punctuation"}))
     assert decide(field, "Arroyo Bakery, Inc", "ARROYO BAKERY INC", "arroyo bakery inc") == still("arroyo bakery inc")
+
+
+def test_a_cell_that_cannot_be_read_agrees_with_nothing_not_even_its_like() -> None:
+    field = a_field()
+    unreadable = Unreadable("no")
+    assert agreement(field, unreadable, unreadable) is DIFFER
+    assert agreement(field, unreadable, None) is DIFFER
+    assert agreement(field, None, None) is None
+
+
+def test_options_agree_by_what_the_mapping_says_and_not_by_their_spelling() -> None:
+    field = a_field(FieldType.CHOICE, values={"new": "old", "old": "new"})
+    assert agreement(field, "new", "new") is DIFFER
+    assert agreement(field, "new", "old") == "old"

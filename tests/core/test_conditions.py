@@ -124,6 +124,29 @@ def test_a_number_is_compared_with_the_other_sides_field(workers: Cell, expected
     assert fields_read(test) == {"head_count", "workers"}
 
 
+@pytest.mark.parametrize(
+    ("days", "ends", "expected"),
+    [
+        (0, day(0), False),
+        (0, day(1), True),
+        (-60, day(60), False),
+        (-60, day(61), True),
+        (30, dt.date.max, True),
+        (-30, dt.date.min, False),
+        (30, None, False),
+        (30, BAD, None),
+    ],
+)
+def test_a_day_is_compared_with_another_cell_moved_by_days(days: int, ends: Cell, expected: bool | None) -> None:
+    """9999-12-31 is how some people write "no end": it stays the last day there is."""
+    fields = {
+        "paid": Field(name="paid", at=PerSide(None, "Paid"), type=T.DATE),
+        "ends": Field(name="ends", at=PerSide("ends", None), type=T.DATE),
+    }
+    test = Ask("paid", Op.BEFORE, FieldRef(C, "ends", days), A)
+    assert holds(test, PerSide({"ends": ends}, {"paid": TODAY}), fields, TODAY) is expected
+
+
 def test_a_moment_has_its_day_in_the_mappings_zone() -> None:
     fields = {"seen": Field(name="seen", at=PerSide("seen", None), type=T.DATETIME)}
     cells = PerSide({"seen": dt.datetime(2026, 3, 10, 3, tzinfo=dt.UTC)}, {})

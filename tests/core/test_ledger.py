@@ -225,7 +225,7 @@ def test_another_reason_needs_its_words() -> None:
     with pytest.raises(RequestRejected, match="note"):
         accept(entry, Reason.OTHER, by="ana", at=MONDAY)
     accepted, event = accept(entry, Reason.OTHER, by="ana", at=MONDAY, note="the carrier has it in hand")
-    assert (accepted.note, event.note) == ("the carrier has it in hand", "the carrier has it in hand")
+    assert (accepted.note, event.note) == ("the carrier has it in hand", "other · the carrier has it in hand")
 
 
 def test_reopening_an_open_one_is_refused() -> None:

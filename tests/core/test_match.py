@@ -39,12 +39,12 @@ LIKE_WITHIN = SimilarMatch(key=NAME, least=0.88, within=(STATE,))
 
 
 def civicrm(id_: int, name: str = "", **values: Json) -> Record:
-    return Record(C, Row(str(id_), {"name": name, **values}), {}, name or str(id_))
+    return Record(C, Row(str(id_), {"name": name, **values}), {"name": name}, "name")
 
 
 def airtable(id_: str, name: str = "", **values: Json) -> Record:
     titled = {path.title(): value for path, value in values.items()}
-    return Record(A, Row(f"rec{id_}", {"Name": name, **titled}), {}, name or id_)
+    return Record(A, Row(f"rec{id_}", {"Name": name, **titled}), {"name": name}, "name")
 
 
 def snapshot(side: Side, records: Iterable[Record], *, complete: bool = True, whole: bool = True) -> Snapshot:

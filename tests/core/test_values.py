@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bridge.core.canonical import _e164, _north_american
+from bridge.core.canonical import _e164, north_american
 from bridge.core.mapping import AirtableSource, Authority, CivicrmSource, Field, FieldType, Mapping, Mode
 from bridge.core.places import country_name, state_name
 from bridge.core.record import Json, PerSide, Row, Sealed, Side, Unreadable, Value
@@ -408,14 +408,14 @@ def test_a_number_has_one_text_however_many_zeros_it_was_given(number: Decimal, 
 @given(RAWS[T.PHONE])
 def test_the_short_way_for_north_american_numbers_answers_what_the_library_does(raw: Json) -> None:
     assert isinstance(raw, str)
-    short = _north_american(raw)
+    short = north_american(raw)
     assert short is None or short == _e164(raw, "US")
 
 
 def test_the_short_way_is_taken_only_for_whole_numbers() -> None:
-    assert _north_american("(413) 555-0188") == "+14135550188"
+    assert north_american("(413) 555-0188") == "+14135550188"
     for text in ("013-555-0188", "+1 1 413 555 0188", "413-555-018", "413-555-0188x9", "+44 20 7946 0958"):
-        assert _north_american(text) is None
+        assert north_american(text) is None
     assert phonenumbers.is_possible_number(phonenumbers.parse("+14135550188"))
 
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import psycopg
@@ -27,24 +28,27 @@ def desk(box: Sandbox, tmp_path: Path) -> Desk:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """A new folder and a new empty state each time it is asked."""
-    made: list[str] = []
+    folders = (tmp_path / str(number) for number in count())
+    if request.param == "sqlite":
 
-    def new() -> tuple[Path, str]:
-        number = len(made)
-        folder = tmp_path / str(number)
-        if request.param == "sqlite":
-            made.append("")
+        def new() -> tuple[Path, str]:
+            folder = next(folders)
             folder.mkdir()
             return folder / "mappings", f"sqlite:///{folder}/bridge.db"
-        name = f"killed_{os.getpid()}_{number}"
-        with psycopg.connect(POSTGRES.replace("+psycopg", ""), autocommit=True) as connection:
-            connection.execute(f"create database {name}")
-        made.append(name)
-        url = POSTGRES.rsplit("/", 1)[0] + f"/{name}"
-        upgrade(url)
-        return folder / "mappings", url
 
-    yield new
-    for name in filter(None, made):
-        with psycopg.connect(POSTGRES.replace("+psycopg", ""), autocommit=True) as connection:
+        yield new
+        return
+    server, empty = POSTGRES.rsplit("/", 1)[0], f"killed_{os.getpid()}"
+    with psycopg.connect(POSTGRES.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(f"create database {empty}")
+        upgrade(f"{server}/{empty}")
+        made = [empty]
+
+        def copy() -> tuple[Path, str]:
+            made.append(f"{empty}_{len(made)}")
+            connection.execute(f"create database {made[-1]} template {empty}")
+            return next(folders) / "mappings", f"{server}/{made[-1]}"
+
+        yield copy
+        for name in made:
             connection.execute(f"drop database {name} with (force)")

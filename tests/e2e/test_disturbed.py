@@ -1,9 +1,11 @@
-"""A sync that is disturbed and does not die: two at once, a sleeper without its lease, a full disk, a restarted database."""
+"""A sync that is disturbed and does not die: two at once, a sleeper, a full disk, a restarted database, a read-only state."""
 
 import datetime as dt
 import os
 import resource
 import signal
+import subprocess
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -107,6 +109,40 @@ def test_a_disk_that_fills_in_mid_run_ends_in_a_clear_error_and_a_clean_rerun(pl
 
         scene.airtable.at, scene.airtable.deed = 3, fill
         life = victim.sync(scene.environment)
+        assert life.states == (), life
+        assert "StoreError" in life.error
+        assert "Next:" in life.error
+        clean_rerun(scene, expected)
+
+
+def immutable(folder: Path, sign: str) -> bool:
+    """Set (`+`) or take (`-`) the flag that keeps even root, and even a file that is open, from writing; whether that works."""
+    files = [str(folder / name) for name in ("bridge.db", "bridge.db-wal")]
+    return subprocess.run(["chattr", f"{sign}i", *files], check=False, capture_output=True).returncode == 0  # noqa: S607
+
+
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("request_number", [2, 6])
+def test_a_state_that_turns_read_only_in_mid_run_ends_in_a_clear_error_and_a_clean_rerun(
+    place: Place, request_number: int
+) -> None:
+    """In the pull (2), and in the writes (6), of which one has then landed that the state could not take down."""
+    expected = undisturbed(place)
+    with Scene(*place()) as scene:
+        folder = Path(scene.state_url.removeprefix("sqlite:///")).parent
+        done: list[bool] = []
+
+        def forbid() -> bool:
+            done.append(immutable(folder, "+"))
+            return False
+
+        scene.airtable.at, scene.airtable.deed, scene.airtable.before = request_number, forbid, False
+        try:
+            life = victim.sync(scene.environment)
+        finally:
+            immutable(folder, "-")
+        if done != [True]:
+            pytest.skip("chattr +i is not possible here: it takes ext4 and a root that may set it (CAP_LINUX_IMMUTABLE)")
         assert life.states == (), life
         assert "StoreError" in life.error
         assert "Next:" in life.error

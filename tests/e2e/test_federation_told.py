@@ -33,6 +33,7 @@ TOLD = {
     "groups.renewal_soon": (300, "membership-ends-soon", None),
     "groups.dues_overdue": (300, "dues-open-while-enrolled", None),
     "groups.head_count_above_roster": (300, "head-count-above-roster", None),
+    "groups.invoiced_above_head_count": (300, "invoice-differs-from-head-count", None),
     "enrollees.only_in_airtable": (102, None, None),
     "enrollees.trashed": (102, None, None),
     "enrollees.similar_name": (104, None, None),

@@ -1,6 +1,7 @@
 """`bridge serve` as a process: the schedule fires, people ask, files change, and it ends when it is told to."""
 
 import hashlib
+import json
 import os
 import re
 import signal
@@ -50,7 +51,7 @@ def serving(desk: Desk, **settings: str) -> Iterator[tuple[subprocess.Popen[str]
             process.kill()
 
 
-def until(true: Callable[[], Any], seconds: float = 30) -> Any:
+def until(true: Callable[[], Any], seconds: float = 120) -> Any:
     """What `true` says once it says something."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -87,13 +88,17 @@ def test_it_runs_by_the_schedule_answers_and_ends_when_told(desk: Desk) -> None:
         }
         asked = client.post("/api/v1/syncs", json={"mapping": "benefits-groups"})
         assert asked.status_code == 202, asked.text
-        followed = until(lambda: (found := client.get(asked.headers["Location"]).json())["finished_at"] and found)
-        assert (followed["state"], [each["kind"] for each in followed["runs"]]) == ("done", ["sweep"])
+        told = [
+            json.loads(line.removeprefix("data: "))
+            for line in client.get(f"{asked.headers['Location']}/events", timeout=60).text.splitlines()
+            if line.startswith("data: ")
+        ]
+        assert (told[-1]["state"], [each["kind"] for each in told[-1]["runs"]]) == ("done", ["sweep"])
         assert client.get("/readyz").json()["ready"]
         assert len(client.get("/api/v1/discrepancies").json()) > 0
         assert "bridge_runs_total" in client.get("/metrics").text
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     log = (desk.folder / "serve.log").read_text()
     assert "Traceback" not in log
     assert TOKEN not in log
@@ -104,7 +109,7 @@ def test_a_restart_repeats_nothing_and_shows_the_same_numbers(desk: Desk) -> Non
         before = until(lambda: len(runs(client)) >= 2 and runs(client))
         numbers = sorted(line for line in client.get("/metrics").text.splitlines() if line.startswith("bridge_discrepancies"))
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     with serving(desk) as (_, client):
         time.sleep(1)
         assert runs(client) == before
@@ -112,12 +117,31 @@ def test_a_restart_repeats_nothing_and_shows_the_same_numbers(desk: Desk) -> Non
         assert after == numbers
 
 
+def test_a_sync_that_was_asked_for_outlives_its_process_and_a_retry_under_its_key_finds_it(desk: Desk) -> None:
+    wish = {"json": {"mapping": "benefits-groups", "dry_run": True}, "headers": {"Idempotency-Key": "this morning"}}
+    desk.box.servers.civicrm.faults.add(Fault(FaultKind.SLOW, seconds=5, times=1))
+    with serving(desk) as (process, client):
+        until(lambda: client.get("/api/v1/status").json().get("busy"))
+        asked = client.post("/api/v1/syncs", **wish).json()
+        assert asked["state"] == "waiting"
+        process.kill()
+        process.wait(20)
+    with serving(desk) as (process, client), serving(desk) as (_, beside):
+        done = until(lambda: (found := client.post("/api/v1/syncs", **wish).json())["finished_at"] and found)
+        assert (done["id"], done["state"], [each["kind"] for each in done["runs"]]) == (asked["id"], "done", ["plan"])
+        assert beside.post("/api/v1/syncs", **wish).json() == done
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    with serving(desk) as (_, client):
+        assert client.get(f"/api/v1/syncs/{asked['id']}").json() == done
+
+
 def test_a_run_in_hand_is_ended_before_the_process_is(desk: Desk) -> None:
     desk.box.servers.civicrm.faults.add(Fault(FaultKind.SLOW, seconds=3, times=1))
     with serving(desk) as (process, client):
-        until(lambda: client.get("/api/v1/status").json()["busy"])
+        until(lambda: client.get("/api/v1/status").json().get("busy"))
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
     ended = desk.bridge("runs", "--json").json
     assert [each["state"] for each in ended] == ["done"]
 

@@ -1,8 +1,9 @@
 """A sandbox Airtable with one base for the tests of the remote, remotes opened on it, and changes made for it."""
 
 import datetime as dt
-import time
-from collections.abc import Callable, Mapping
+import threading
+import time as machine
+from collections.abc import Mapping
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
@@ -53,16 +54,32 @@ def utc_now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
-def hurried() -> Callable[[], float]:
-    """A clock on which every look is two seconds later, so that the pace has nothing to wait for."""
-    start, looks = time.time(), iter(range(10**9))
-    return lambda: start + 2 * next(looks)
+class Hurried:
+    """A clock that sleeping moves at once, and that every look at it moves by `step` seconds: each request takes so long."""
+
+    def __init__(self, step: float = 0.0) -> None:
+        self._now = machine.time()
+        self._step = step
+        self._lock = threading.Lock()
+
+    def __call__(self) -> float:
+        return self.sleep(self._step)
+
+    def sleep(self, seconds: float) -> float:
+        with self._lock:
+            self._now += seconds
+            return self._now
 
 
 class Opener:
-    """Opens remotes that have had their first sight; `pins` are given to it. Closes them all at the end."""
+    """Opens remotes that have had their first sight; `pins` are given to it. Closes them all at the end.
+
+    To them each request takes `seconds`, whatever it really took, and the latest sweep brought as many as `expected`.
+    """
 
     def __init__(self, url: str, calls: MemoryCalls) -> None:
+        self.seconds = 0.0
+        self.expected: int | None = None
         self._url = url
         self._calls = calls
         self._open = ExitStack()
@@ -81,10 +98,11 @@ class Opener:
         token: str = TOKEN,
         fields: Any = FIELDS,
     ) -> AirtableRemote:
-        api = Api(token, url=self._url, slots=MemorySlots(), calls=self._calls, clock=utc_now, now=hurried())
+        time = Hurried(self.seconds)
+        api = Api(token, url=self._url, slots=MemorySlots(), calls=self._calls, clock=utc_now, now=time, sleep=time.sleep)
         self._open.enter_context(api)
         mapping = builders.a_mapping(*fields, airtable=AirtableSource(base="benefits", table=table, where=where))
-        remote = AirtableRemote(api, mapping, base_id=BASE, clock=utc_now)
+        remote = AirtableRemote(api, mapping, base_id=BASE, clock=utc_now, expected=lambda: self.expected)
         remote.sight(pins or {})
         return remote
 

@@ -105,7 +105,8 @@ def test_a_429_is_waited_out_and_the_request_goes_on(api: Api, clock: VirtualClo
         assert read(api) == {"records": []}
     assert sum(clock.slept) == pytest.approx(30)
     assert calls.made[BASE] == 2
-    assert logs == [{"event": "airtable_rate_limited", "base": BASE, "pause_seconds": 30.0, "log_level": "warning"}]
+    said = {"base": BASE, "pause_seconds": 30.0, "then_a_second": 2, "why": "others send to the base"}
+    assert logs == [{"event": "airtable_rate_limited", "log_level": "warning", **said}]
 
 
 @respx.mock
@@ -218,6 +219,7 @@ def test_the_schema_is_asked_once_for_all_remotes_of_a_base(api: Api, calls: Mem
     assert calls.made[BASE] == 2
     api.forget()
     api.tables(BASE)
+    assert api.identity(BASE) == "usr1", "whose the token is does not change"
     assert calls.made[BASE] == 3
 
 

@@ -61,7 +61,7 @@ def remote_for(server: Server, calls: MemoryCalls) -> Iterator[Opener]:
 
 def test_sight_tells_who_we_are_and_what_every_path_means(airtable: Airtable, remote_for: Opener) -> None:
     sight = remote_for(NOT_ARCHIVED).sight({})
-    assert sight.identity == "usrSandbox0000001"
+    assert sight.identity == "appFederation0001"
     assert sight.drift == ()
     assert set(sight.fields) == {
         SOURCE,
@@ -81,9 +81,9 @@ def test_sight_tells_who_we_are_and_what_every_path_means(airtable: Airtable, re
     assert "Changed" in sight.names
 
 
-def test_sight_costs_two_calls_for_all_remotes_of_a_base(remote_for: Opener, calls: MemoryCalls) -> None:
+def test_sight_costs_one_call_for_all_remotes_of_a_base(remote_for: Opener, calls: MemoryCalls) -> None:
     remote_for().sight({})
-    assert calls.made[BASE] == 2
+    assert calls.made[BASE] == 1
 
 
 def test_a_table_that_is_not_there_is_told_with_the_nearest_name(remote_for: Opener) -> None:
@@ -420,6 +420,15 @@ def test_read_says_of_every_id_where_it_is(airtable: Airtable, remote_for: Opene
     assert calls.made[BASE] - before == 4
 
 
+def test_reading_records_that_are_all_in_scope_takes_one_call_for_a_hundred(
+    airtable: Airtable, remote_for: Opener, calls: MemoryCalls
+) -> None:
+    ids = [add(airtable, f"Co-op {number}") for number in range(5)]
+    remote, before = remote_for(NOT_ARCHIVED), calls.made[BASE]
+    assert {each.whereabouts for each in remote.read(ids).values()} == {Whereabouts.IN_SCOPE}
+    assert calls.made[BASE] - before == 1
+
+
 def test_reading_250_records_takes_three_calls(airtable: Airtable, remote_for: Opener, calls: MemoryCalls) -> None:
     ids = [add(airtable, f"Co-op {number}") for number in range(250)]
     remote, before = remote_for(), calls.made[BASE]
@@ -469,5 +478,5 @@ def test_under_the_true_limit_threads_and_processes_draw_no_429(airtable: Airtab
     with open_store(f"sqlite:///{tmp_path / 'bridge.db'}", [], utc_now) as store:
         with ThreadPoolExecutor(max_workers=3) as pool:
             assert list(pool.map(pull, range(3))) == [500] * 3
-        assert store.calls.used(BASE, f"{utc_now():%Y-%m}") == 21
+        assert store.calls.used(BASE, f"{utc_now():%Y-%m}") == 18
     assert airtable.limit_of(BASE).violations == 0

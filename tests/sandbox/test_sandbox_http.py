@@ -82,12 +82,12 @@ def test_a_truncated_answer_ends_early(client: httpx.Client, server: Server) -> 
 
 
 def test_a_slow_answer_comes_late(client: httpx.Client, server: Server) -> None:
-    server.faults.add(Fault(FaultKind.SLOW, seconds=0.2))
+    server.faults.add(Fault(FaultKind.SLOW, seconds=30))
     started = time.monotonic()
     with pytest.raises(httpx.ReadTimeout):
         client.get("/one", timeout=0.05)
     client.get("/one")
-    assert time.monotonic() - started < 0.2
+    assert time.monotonic() - started < 20
     assert done(server) == 2
 
 
@@ -124,6 +124,6 @@ def test_stopping_cuts_idle_connections_at_once(client: httpx.Client) -> None:
         other.get("/one")
         started = time.monotonic()
         server.stop()
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 10
         with pytest.raises(httpx.TransportError):
             other.get("/one")

@@ -23,7 +23,7 @@ from bridge.config.settings import Settings
 from bridge.core.document import as_text
 from bridge.core.mapping import FieldType
 from bridge.core.mapping import Mapping as FieldMapping
-from bridge.core.plan import Change
+from bridge.core.plan import Change, Plan
 from bridge.core.record import Json, Link, PerSide, Side
 from bridge.language import Language
 from bridge.ports import Outcome, Progress, Pulled, Remote, silent
@@ -31,6 +31,7 @@ from bridge.sandbox.airtable import TOKEN, Airtable, Column
 from bridge.sandbox.airtable_api import AirtableApi
 from bridge.sandbox.civicrm import ADMIN, API_KEYS, CiviCRM
 from bridge.sandbox.http import Server
+from bridge.service.digest import standing
 from bridge.service.order import Kind, Result
 from fakes import FakeClock
 
@@ -142,6 +143,8 @@ class Stage:
     user: str = "syncbot"
     results: list[Result] = field(default_factory=list)
     refused: str = ""
+    heard: str | None = None
+    heard_at: dt.datetime | None = None
     written: int = 0
     sent: int = 0
     _states: int = 0
@@ -259,6 +262,12 @@ class Stage:
             prepared = self.app.prepare_undo(self.results[-1].run, None, None)
             self.results.append(self.app.undo(prepared, by="Rosa"))
 
+    def tell(self) -> None:
+        """A digest is due: `heard` is how it begins, None if it is silent."""
+        digest = standing([self.mapping], self.app.store, self.clock(), since=self.heard_at, address=lambda *_: None)
+        self.heard = None if digest.silent else Language("en", self.mapping.timezone).headline(digest)
+        self.heard_at = self.heard_at if digest.silent else self.clock()
+
     @property
     def digest(self) -> str:
         """Of the last plan."""
@@ -307,9 +316,17 @@ class Stage:
     @property
     def plan(self) -> str:
         """The last plan as people read it before it is carried out."""
-        said = Language("en", self.mapping.timezone)
         plan = self.results[-1].plan
         assert plan is not None
+        return self._in_words(plan)
+
+    @property
+    def kept_plan(self) -> str:
+        """The last plan as people read it from the state."""
+        return self._in_words(self.app.store.plans.get(self.digest).plan)
+
+    def _in_words(self, plan: Plan) -> str:
+        said = Language("en", self.mapping.timezone)
         return as_text(plan, title="Benefits groups", sentence=lambda each: said.discrepancy(each, self.mapping).what)
 
     @property

@@ -61,6 +61,13 @@ class Options(Shape):
     to: str | None = None
 
 
+class Said(Shape):
+    """A word on the one open discrepancy of that code."""
+
+    of: int
+    word: Literal["snooze", "accept", "reopen"]
+
+
 class Expect(Shape):
     """What must be so now. Only what is said is looked at."""
 
@@ -90,13 +97,17 @@ class Expect(Shape):
     """So many writes in doubt the last run settled by reading."""
     plan_says: list[str] | None = None
     """Lines of the last plan as people read it, without the space around."""
+    kept_plan_says: list[str] | None = None
+    """Lines of the last plan as the state has kept it."""
     refused: str | None = None
     """bridge said no, with these words."""
+    slack_hears: str | None = None
+    """The first words of the digest that was just due; null where it is silent."""
     read: list[str] | None = None
     """All that staff now read, each sentence whole."""
 
 
-Word = Literal["sync", "delta", "plan", "approve", "undo", "forget everything", "trouble ends", "memberships job"]
+Word = Literal["sync", "delta", "plan", "approve", "undo", "forget everything", "trouble ends", "memberships job", "digest"]
 
 
 class Step(Shape):
@@ -106,6 +117,8 @@ class Step(Shape):
     """Somebody types in CiviCRM; a new name makes a record."""
     airtable: Rows | None = None
     """Somebody types in Airtable; a new name makes a record."""
+    second_primary_email: dict[str, str] | None = None
+    """By contact, an address that CiviCRM holds as primary too."""
     trash: str | None = None
     restore: str | None = None
     merge: Merged | None = None
@@ -136,6 +149,8 @@ class Step(Shape):
     """A person says that two records are the same."""
     reject: Pair | None = None
     """A person says that they are not."""
+    says: Said | None = None
+    """A person puts a discrepancy aside, lets it stand, or opens it again."""
     sync_one: Names | None = None
     """A sync of one record and its partner."""
     dies: SideName | None = None

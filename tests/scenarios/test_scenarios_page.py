@@ -14,6 +14,7 @@ ROWS = {
         r"^\| ([CF]-\d+) \| (.+) \| (.+) \|$", (ROOT / "docs" / "regressions.md").read_text(), re.MULTILINE
     )
 }
+ENGINES = {f"C-{number}" for number in range(59, 65)}
 SCENARIOS = sorted(Path(__file__).parent.glob("*-*.yaml"))
 TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 SCENARIO = re.compile(r"`(tests/scenarios/[\w-]+\.yaml)`")
@@ -29,7 +30,9 @@ def test_every_entry_and_every_fact_is_told_in_order() -> None:
 def test_an_entry_names_what_holds_it_and_all_of_that_exists(name: str) -> None:
     told, held = ROWS[name]
     tests, scenarios = TEST.findall(held), SCENARIO.findall(held)
-    assert tests or scenarios or "cannot be acted out" in told
+    assert tests or scenarios
+    # The page says of C-59 to C-64 together, above them, that no story is about a sync engine's own insides.
+    assert scenarios or name in ENGINES or "annot be acted out" in told
     assert held.count("`") == 2 * (len(tests) + len(scenarios)), "something there is neither a test nor a scenario"
     assert [test for file, test in tests if not re.search(rf"^def {test}\(", (ROOT / file).read_text(), re.MULTILINE)] == []
     assert [scenario for scenario in scenarios if not (ROOT / scenario).is_file()] == []

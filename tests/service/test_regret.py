@@ -147,8 +147,12 @@ def test_a_write_in_doubt_is_not_taken_back_and_not_left_unsaid(bench: Bench) ->
 def test_a_mapping_that_only_observes_is_not_written_by_an_undo_either(bench: Bench) -> None:
     run = corrected(bench)
     bench.use(bench.changed(mode=Mode.OBSERVE))
-    with pytest.raises(ConfigError, match="only observed"):
+    with pytest.raises(ConfigError, match="only observed") as refused:
         take_back(bench, run)
+    assert refused.value.next_step == f"set `mode` in {bench.mapping.file} to correct."
+    with pytest.raises(ConfigError, match="only observed") as refused:
+        undo(prepare(run, bench.mapping, bench.means), Order(mode=Mode.OBSERVE, by="maria", kind=Kind.UNDO), bench.means)
+    assert refused.value.next_step == "set BRIDGE_MODE to correct."
     assert bench.airtable.rows[ARROYO]["Name"] == "Arroyo Bakery"
 
 
@@ -163,7 +167,7 @@ def test_a_sensitive_cell_kept_without_a_key_is_listed_and_not_restored(bench: B
     bench.use(a_mapping(a_field("name", sensitive=True)))
     prepared, _ = take_back(bench, corrected(bench))
     [left] = prepared.left
-    assert "BRIDGE_STATE_KEY" in left.why
+    assert left.why == "its old value was kept only as a digest: there was no BRIDGE_STATE_KEY"
     assert bench.airtable.rows[ARROYO]["Name"] == "Arroyo Bakery"
 
 

@@ -139,6 +139,58 @@ def test_an_edit_that_is_refused_is_told(office: Office) -> None:
     assert [type(problem) for problem in result.problems] == [AuthRejected]
 
 
+def test_an_edit_waits_out_the_pause_slack_asks_for(office: Office) -> None:
+    office.put("digest/1")
+    office.deliver()
+    office.put("digest/1", "All agree.")
+    office.server.faults.add(Fault(FaultKind.STATUS_429, match="chat.update", times=2))
+    assert office.courier().edit("digest/1").sent == ["digest/1"]
+    assert office.texts == ["All agree."]
+    assert len(office.slept) == 2
+
+
+def test_an_edit_whose_answer_was_lost_is_made_again_with_the_next(office: Office) -> None:
+    office.put("digest/1")
+    office.deliver()
+    office.put("digest/1", "All agree.")
+    office.server.faults.add(Fault(FaultKind.DROP_AFTER, match="chat.update"))
+    assert [type(each) for each in office.courier().edit("digest/1").problems] == [OutcomeUnknown]
+    office.put("digest/1", "One differs.")
+    assert office.courier().edit("digest/1").sent == ["digest/1"]
+    assert office.texts == ["One differs."]
+
+
+def test_a_message_that_a_person_deleted_is_told_once_and_not_edited_again(office: Office) -> None:
+    office.put("digest/1")
+    office.deliver()
+    office.slack.channels[CHANNEL].messages.clear()
+    assert [type(each) for each in office.courier().edit("digest/1").problems] == [RequestRejected]
+    assert office.courier().edit("digest/1") == Delivery()
+    assert office.deliver() == Delivery()
+
+
+def test_what_waited_goes_out_once_and_says_what_is_true_then(office: Office) -> None:
+    """A morning's report that a revoked token held back is posted with the next delivery, with that moment's words."""
+    office.put("digest/1")
+    office.slack.revoke()
+    office.deliver()
+    office.put("digest/1", "All agree.")
+    office.slack.revoked = False
+    assert office.deliver().sent == ["digest/1"]
+    assert office.texts == ["All agree."]
+    assert office.deliver() == Delivery()
+
+
+def test_a_doubt_that_is_settled_by_looking_is_then_edited_to_what_is_true(office: Office) -> None:
+    office.put("digest/1")
+    office.server.faults.add(Fault(FaultKind.DROP_AFTER, match="chat.postMessage"))
+    office.deliver()
+    office.put("digest/1", "All agree.")
+    office.deliver()
+    office.courier().edit("digest/1")
+    assert office.texts == ["All agree."]
+
+
 def test_a_lost_answer_is_settled_by_looking_and_not_by_sending_again(office: Office) -> None:
     """slack_sdk's own retry posted the same report twice when the connection was cut after the message had landed."""
     office.put("digest/1")

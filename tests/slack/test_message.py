@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -17,6 +18,7 @@ from bridge.core.plan import Discrepancy
 from bridge.core.record import PerSide, Side
 from bridge.core.report import Digest, PlanNote, PlanState, digest
 from bridge.language import Language
+from bridge.sandbox.slack_blocks import block_problems
 from bridge.slack.message import Post, compose, preview, texts
 from bridge.slack.mrkdwn import escape, link, mention
 
@@ -106,22 +108,24 @@ def said(posts: Sequence[Post]) -> str:
     return "\n".join(text for post in posts for text in texts(post.payload))
 
 
-def places(number: int) -> str:
+def places(number: int, page: str = "") -> str:
     civicrm = f"<https://civicrm.example.org/x?id={number}&amp;reset=1|CiviCRM>"
-    return f"{civicrm} · <https://airtable.example.org/x?id=rec{number}&amp;reset=1|Airtable> · #{number}"
+    own = f"<{page}/discrepancies/{number}|#{number}>" if page else f"#{number}"
+    return f"{civicrm} · <https://airtable.example.org/x?id=rec{number}&amp;reset=1|Airtable> · {own}"
 
 
 def test_a_morning_in_english() -> None:
     mentions = {"membership": ["U012AB"]}
-    summary, details = compose(a_morning(), EN, key="digest/7", page="https://bridge.example.org", mentions=mentions)
+    page = "https://bridge.example.org"
+    summary, details = compose(a_morning(), EN, key="digest/7", page=page, mentions=mentions)
     lapsed = (
         "*Enrolled without membership* · Benefits groups · 2 new <@U012AB>\n"
-        f"• *high · new* Co-op 1 is enrolled but not a member. · {places(1)}\n"
-        f"• *high · new* Co-op 2 is enrolled but not a member. · {places(2)}"
+        f"• *high · new · 3 days* Co-op 1 is enrolled but not a member. · {places(1, page)}\n"
+        f"• *high · new · 3 days* Co-op 2 is enrolled but not a member. · {places(2, page)}"
     )
-    assert summary.payload["text"] == "Benefits groups: 5 open discrepancies (2 new, 3 ongoing). 1 was resolved."
+    assert summary.payload["text"] == "Benefits groups: 5 open discrepancies (2 new, 3 ongoing). 1 was resolved, thank you."
     assert list(texts(summary.payload)) == [
-        "*Benefits groups: 5 open discrepancies (2 new, 3 ongoing). 1 was resolved.*",
+        "*Benefits groups: 5 open discrepancies (2 new, 3 ongoing). 1 was resolved, thank you.*",
         "As of Nov 16, 2026 09:00 EST · 1 snoozed",
         lapsed,
         "*Edited differently in both systems* · Benefits groups · 3 ongoing · the oldest 3 days",
@@ -130,18 +134,34 @@ def test_a_morning_in_english() -> None:
     assert (details.key, details.thread_of) == ("digest/7/1", "digest/7")
     shown = list(texts(details.payload))
     assert shown[0].splitlines()[1] == "Call the co-op about renewal."
-    assert shown[1].splitlines()[1] == "Ongoing: Co-op 3 (3 days), Co-op 4 (3 days), Co-op 5 (3 days)"
-    assert shown[2] == "Resolved: Co-op 7"
+    assert shown[0].splitlines()[2] == "<https://bridge.example.org/codes/300|More about this kind>"
+    assert shown[1].splitlines()[2] == "Ongoing: Co-op 3 (3 days), Co-op 4 (3 days), Co-op 5 (3 days)"
+    assert shown[2] == "Resolved, thank you: Co-op 7"
 
 
 def test_the_same_morning_in_spanish_carries_the_same_numbers() -> None:
     summary, _ = compose(a_morning(), ES, key="digest/7")
-    assert summary.payload["text"] == "Grupos de beneficios: 5 discrepancias abiertas (2 nuevas, 3 en curso). Se resolvió 1."
+    assert (
+        summary.payload["text"]
+        == "Grupos de beneficios: 5 discrepancias abiertas (2 nuevas, 3 en curso). Se resolvió 1, gracias."
+    )
     english = said(compose(a_morning(), EN, key="digest/7"))
     spanish = said(compose(a_morning(), ES, key="digest/7"))
     numbers = re.compile(r"#\d+|\b\d+ (?=new|ongoing|nuev|en curso|días|days)")
     assert numbers.findall(english) == numbers.findall(spanish)
     assert "Co-op 1 está inscrita pero no es miembro." in spanish
+
+
+def test_doubts_that_were_settled_are_counted_beside_the_moment_and_are_no_reason_to_post() -> None:
+    three, one = (replace(told([]), settled=number) for number in (3, 1))
+    (english,), (spanish,) = compose(three, EN, key="k"), compose(three, ES, key="k")
+    assert list(texts(english.payload))[1] == "As of Nov 16, 2026 09:00 EST · 3 writes in doubt, settled by reading"
+    assert "3 escrituras en duda, aclaradas al leer" in list(texts(spanish.payload))[1]
+    assert (EN.settled(one), ES.settled(one)) == (
+        "1 write in doubt, settled by reading",
+        "1 escritura en duda, aclarada al leer",
+    )
+    assert three.silent
 
 
 def test_agreement_is_said_in_one_sentence() -> None:
@@ -168,6 +188,15 @@ def test_a_storm_is_one_message_with_its_causes_and_no_thread() -> None:
     assert "*A mass change is suspected: 400 discrepancies came at once, where 0 were open.*" in said([summary])
     assert "• 400: Cannot be read “phone” · Benefits groups" in said([summary])
     assert "Co-op 1" not in said([summary])
+
+
+def test_a_notification_of_a_storm_begins_with_it_and_says_what_is_held() -> None:
+    """A telephone shows the beginning of the first line and no more."""
+    many = told([an_entry(number, code=206) for number in range(400)], new=400)
+    held = replace(many, plans=(HELD,))
+    assert EN.headline(many).startswith("A mass change is suspected. Benefits groups: 400 open discrepancies")
+    assert EN.headline(held).startswith("A mass change is suspected, writes are held. Benefits groups: ")
+    assert ES.headline(held).startswith("Se sospecha un cambio masivo y las escrituras están retenidas. ")
 
 
 def test_owners_are_called_only_for_what_is_new_and_high() -> None:
@@ -254,9 +283,16 @@ names = st.text(max_size=300) | st.sampled_from(["&" * 300, "<" * 500, "*" * 100
     first=st.booleans(),
     spanish=st.booleans(),
     long_address=st.booleans(),
+    sides=st.sampled_from([None, (), (Side.CIVICRM,), tuple(Side)]),
 )
 def test_every_digest_fits_whatever_it_holds(
-    lives: list[tuple[int, State, Severity, str, str]], copies: int, new: int, first: bool, spanish: bool, long_address: bool
+    lives: list[tuple[int, State, Severity, str, str]],
+    copies: int,
+    new: int,
+    first: bool,
+    spanish: bool,
+    long_address: bool,
+    sides: tuple[Side, ...] | None,
 ) -> None:
     entries = [
         an_entry(
@@ -273,13 +309,15 @@ def test_every_digest_fits_whatever_it_holds(
     ]
     url = "https://{side}.example.org/{id}" + ("/" + "&" * 110 if long_address else "")
     made = told(entries, new=new, plans=(HELD,) * 9, since=None if first else NOW - DAY, url=url)
-    posts = compose(made, ES if spanish else EN, key="k", page="https://bridge.example.org", mentions={})
+    offer = None if sides is None else lambda _: sides
+    posts = compose(made, ES if spanish else EN, key="k", page="https://bridge.example.org", mentions={}, offer=offer)
     assert 1 <= len(posts) <= 6
     for post in posts:
         shown = list(texts(post.payload))
         blocks = post.payload["blocks"]
         assert isinstance(blocks, list)
         assert 1 <= len(blocks) <= 45
+        assert block_problems(blocks) == []
         assert sum(map(len, shown)) <= 12_000
         assert all(0 < len(text) <= 3_000 for text in shown)
         assert 0 < len(str(post.payload["text"])) <= 4_000
@@ -305,11 +343,40 @@ def test_a_thread_tells_the_first_of_each_kind_and_counts_the_rest() -> None:
     assert details.splitlines()[-1] == "+33 more"
 
 
+def test_what_is_news_and_what_is_held_has_buttons_where_they_are_answered() -> None:
+    conflict = an_entry(3)
+    lapsed = an_entry(1, code=300, rule=LAPSED.name, severity=Severity.HIGH)
+    made = told([lapsed, conflict, an_entry(4, code=203)], new=2, plans=(HELD,))
+    summary, details = compose(made, EN, key="k", offer=lambda entry: tuple(Side) if entry.id == 3 else ())
+    drawn = preview(summary.payload)
+    assert "   [ Approve ]  [ Reject ]" in drawn
+    assert "--approve" not in drawn
+    lines = preview(details.payload).splitlines()
+    menu = "[ Snooze for 7 days | Snooze until it changes | Accept, because… | Assign to… ]"
+    assert [line for line in lines if line.startswith("   [")] == [
+        f"   {menu}",
+        f"   [ Use the value of CiviCRM ]  [ Use the value of Airtable ]  {menu}",
+    ]
+    assert "Edited in the wrong system · Benefits groups · 1 ongoing" in "\n".join(lines), "what goes on is one line"
+    assert "413-555" not in json.dumps([summary.payload, details.payload])
+    plain = compose(made, EN, key="k")
+    assert "actions" not in json.dumps([post.payload for post in plain])
+
+
+def test_a_button_asks_before_it_overwrites_and_says_what() -> None:
+    made = told([an_entry(3, name="<!channel> & Co")], new=1)
+    _, details = compose(made, EN, key="k", offer=lambda _: (Side.CIVICRM,))
+    [row] = [block for block in cast("list[dict[str, Any]]", details.payload["blocks"]) if block["type"] == "actions"]
+    asked = row["elements"][0]["confirm"]["text"]
+    told_ = "“phone” of <!channel> & Co in Airtable is overwritten with what CiviCRM has. It can be taken back."
+    assert asked == {"type": "plain_text", "text": told_, "emoji": False}, "plain text calls nobody"
+
+
 def test_a_preview_reads_like_the_message() -> None:
     summary, *_ = compose(a_morning(), EN, key="k", page="https://bridge.example.org", mentions={"membership": ["U012AB"]})
     drawn = preview(summary.payload)
-    assert drawn.splitlines()[0] == "Benefits groups: 5 open discrepancies (2 new, 3 ongoing). 1 was resolved."
-    assert "but not a member. · [CiviCRM] · [Airtable] · #1" in drawn
+    assert drawn.splitlines()[0] == "Benefits groups: 5 open discrepancies (2 new, 3 ongoing). 1 was resolved, thank you."
+    assert "but not a member. · [CiviCRM] · [Airtable] · [#1]" in drawn
     assert drawn.splitlines()[-1] == "See everything on the page: https://bridge.example.org"
     assert "@U012AB" in drawn
 

@@ -151,12 +151,23 @@ def test_old_history_goes_but_for_what_is_open(state: State) -> None:
     ]
     events = [Event(fingerprint=each.fingerprint, happened=Happened.OPENED, at=START, by="bridge") for each in entries]
     store.ledger.save(entries, events)
+    for key, how in (("sent", OutboxState.SENT), ("waits", OutboxState.PLANNED)):
+        store.outbox.put(key, "#membership", {})
+        store.outbox.mark(key, how)
     month = dt.timedelta(days=30)
-    assert store.prune(journal=month, events=month, plans=month) == {"journal": 0, "events": 0, "plans": 0}
+    assert store.prune(journal=month, events=month, plans=month) == {
+        "journal": 0,
+        "events": 0,
+        "entries": 0,
+        "plans": 0,
+        "outbox": 0,
+        "syncs": 0,
+    }
     state.clock.forward(days=31)
     assert store.prune(journal=month) == {"journal": 1}
-    assert store.prune(events=month, plans=month) == {"events": 1, "plans": 2}
+    assert store.prune(events=month, plans=month) == {"events": 1, "entries": 1, "plans": 2, "outbox": 1, "syncs": 0}
     assert len(store.journal.open("groups")) == 2
     assert [each.fingerprint for each in store.ledger.events()] == [entries[0].fingerprint]
     assert [each.state for each in store.plans.held()] == [PlanState.HELD]
+    assert [each.key for each in store.outbox.pending()] == ["waits"]
     assert store.prune() == {}

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 from sqlalchemy import event
+from structlog.testing import capture_logs
 
 from bridge.core.plan import Written
 from bridge.core.record import Link, Sealed, Side, Unreadable
@@ -85,6 +86,37 @@ def test_an_outcome_closes_the_entry_and_stores_what_was_learnt_with_it(state: S
     assert known.bases[ANA]["email"] == "new@coop.org"
 
 
+def test_what_landed_of_a_refused_write_and_its_code_are_kept(state: State) -> None:
+    cells = (a_cell("email", "a@coop.org", "b@coop.org"), a_cell("phone", None, "+14135550188"))
+    run, (partly, wholly, done) = intend(state, a_change(*cells), a_change(*cells, link=BEN), a_change(*cells))
+    settle(
+        state,
+        Settlement(entry=partly, written=Written.REFUSED, code=404, landed=("phone",), bases={"phone": "+14135550188"}),
+        Settlement(entry=wholly, written=Written.REFUSED),
+        Settlement(entry=done, written=Written.DONE),
+    )
+    first, second, third = state.store.journal.of_run(run)
+    assert (first.code, first.landed, [cell.field for cell in first.stands]) == (404, ("phone",), ["phone"])
+    assert (second.code, second.landed, second.stands) == (None, (), ())
+    assert third.stands == third.cells
+
+
+def test_what_was_refused_since_a_moment_is_found_again_oldest_first(state: State) -> None:
+    def refused(outcome: Written) -> int:
+        _, (entry,) = intend(state, a_change())
+        settle(state, Settlement(entry=entry, written=outcome))
+        return entry
+
+    refused(Written.REFUSED)
+    state.clock.forward(hours=1)
+    since = state.clock()
+    expected = [refused(Written.REFUSED), refused(Written.REFUSED)]
+    for other in (Written.DONE, Written.STALE, Written.NOT_SENT, Written.IN_DOUBT):
+        refused(other)
+    assert [each.id for each in state.store.journal.refused("groups", since)] == expected
+    assert state.store.journal.refused("enrollees", since) == []
+
+
 def test_only_an_open_entry_can_be_settled_and_then_nothing_of_the_batch_is_kept(state: State) -> None:
     run, (done, other) = intend(state, a_change(), a_change(link=BEN))
     settle(state, Settlement(entry=done, written=Written.IN_DOUBT))
@@ -117,7 +149,9 @@ def test_what_a_person_took_apart_during_the_write_is_not_joined_again_by_its_ou
         state.store.knowledge.confirm("groups", ANA, "maria")
     run, (entry,) = intend(state, a_change())
     state.store.knowledge.unlink("groups", ANA, "maria")
-    settle(state, Settlement(entry=entry, written=Written.DONE, link=ANA, bases={"email": "new@coop.org"}))
+    with capture_logs() as lines:
+        settle(state, Settlement(entry=entry, written=Written.DONE, link=ANA, bases={"email": "new@coop.org"}))
+    assert [(line["event"], line["entry"]) for line in lines] == [("journal.settled_without_link", entry)]
     assert state.store.journal.of_run(run)[0].outcome is Written.DONE
     known = state.store.knowledge.load(the_mapping())
     assert (known.links, known.bases) == (frozenset(), {})
@@ -179,7 +213,7 @@ def test_no_statement_ever_rewrites_an_intent(state: State) -> None:
     assert updates
     for each in updates:
         assigned = set(re.findall(r"(\w+)=", each.split("WHERE")[0]))
-        assert assigned <= {"outcome", "outcome_at", "detail", "record"}
+        assert assigned <= {"outcome", "outcome_at", "detail", "record", "landed", "code"}
 
 
 def test_the_settling_of_a_whole_batch_is_one_transaction(state: State) -> None:

@@ -220,6 +220,15 @@ def test_partners_are_told_from_either_side(state: State) -> None:
     )
 
 
+def test_nothing_new_refers_to_a_link_that_lost_a_record_and_what_does_is_still_understood(state: State) -> None:
+    store_plan(state, a_plan(links=(ANA, BEN)))
+    with state.store.runs.lease("groups", "test") as lease:
+        state.store.knowledge.set_absent("groups", {ANA}, lease)
+    partners = state.store.knowledge.partners("groups")
+    assert partners.civicrm == {BEN.civicrm: BEN.airtable}
+    assert partners.airtable == {ANA.airtable: ANA.civicrm, BEN.airtable: BEN.civicrm}
+
+
 def test_pins_are_replaced_by_path(state: State) -> None:
     knowledge = state.store.knowledge
     email = FieldSight(path="Email", id="fld1", name="Email", kind="email", writable=True, max_length=254)

@@ -1,5 +1,6 @@
 """Opening, upgrading, backing up and checking a state; every failure says what to do and nothing secret."""
 
+import json
 import shutil
 import socket
 import sqlite3
@@ -15,7 +16,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 import bridge.store
 from bridge.core.plan import Written
@@ -55,6 +56,37 @@ def test_every_earlier_revision_is_brought_to_the_very_tables_of_the_schema(nowh
     with database.reading() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     database.close()
+
+
+def test_a_first_revision_keeps_its_journal_and_knows_of_no_write_that_landed_in_part(nowhere: str) -> None:
+    early = Database(nowhere)
+    migrate(early, "0001")
+    cell = {"field": "email", "path": "Email", "why": "changed", "clears": False, "sensitive": False, "seals": None}
+    values = {"before": ["text", "a"], "after": ["text", "b"], "source": None, "before_raw": "a", "after_raw": "b"}
+    with early.writing() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO runs (id, mapping, mode, kind, state, started_at, counts, note, by)"
+                " VALUES (1, 'groups', 'correct', 'sweep', 'done', '2026-11-16 14:00:00', '{}', '', 'schedule')"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO journal (run, mapping, side, action, record, partner, name, cells, extra, keys, intent_at, by,"
+                " outcome, outcome_at, detail) VALUES (1, 'groups', 'airtable', 'update', :record, '12', 'Ana', :cells, '{}',"
+                " '{\"plain\": {}, \"locked\": {}}', '2026-11-16 14:00:00', 'schedule', :outcome, NULL, '')"
+            ),
+            [{"record": ANA.airtable, "cells": json.dumps([cell | values]), "outcome": each} for each in ("done", None)],
+        )
+    early.close()
+    assert "before it was 0001" in upgrade(nowhere)
+    with closing(open_store(nowhere, [], Clock())) as store:
+        done, open_ = store.journal.of_run(1)
+        assert ([each.after for each in done.stands], done.landed, done.code) == (["b"], (), None)
+        assert (open_.outcome, open_.landed) == (None, ())
+        with store.runs.lease("groups", "after") as lease:
+            store.journal.settle(the_mapping(), [Settlement(entry=open_.id, written=Written.STALE, landed=("email",))], lease)
+        assert [cell.field for cell in store.journal.of_run(1)[1].stands] == ["email"]
 
 
 def test_an_upgrade_says_what_it_did(nowhere: str) -> None:

@@ -17,7 +17,7 @@ def test_a_message_is_planned_once_whoever_asks_again(state: State) -> None:
     found = outbox.get("run-1")
     assert (found.channel, found.payload, found.state, found.created_at) == (
         "#membership",
-        {"text": "one"},
+        {"text": "two"},
         OutboxState.PLANNED,
         START,
     )
@@ -31,6 +31,14 @@ def test_a_sent_message_takes_a_new_payload_for_an_edit_in_place(state: State) -
     assert not outbox.put("run-1", "#membership", {"text": "two"})
     found = outbox.get("run-1")
     assert (found.payload, found.ts) == ({"text": "two"}, "17.1")
+
+
+def test_what_was_given_up_stays_what_it_was(state: State) -> None:
+    outbox = state.store.outbox
+    outbox.put("run-1", "#membership", {"text": "one"})
+    outbox.mark("run-1", OutboxState.FAILED, error="forgotten")
+    assert not outbox.put("run-1", "#membership", {"text": "two"})
+    assert outbox.get("run-1").payload == {"text": "one"}
 
 
 def test_pending_are_those_not_known_to_be_sent_or_refused_oldest_first_and_parents_before_threads(state: State) -> None:

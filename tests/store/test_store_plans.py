@@ -55,6 +55,12 @@ def test_with_a_key_sensitive_cells_can_be_written_later(state: State) -> None:
     assert (found.plan, found.unwritable) == (plan, 0)
 
 
+def test_a_plan_that_was_only_looked_at_waits_once_a_run_is_held_by_it(state: State) -> None:
+    plan = whole()
+    save(state, plan)
+    assert state.store.plans.get(save(state, plan, PlanState.HELD, run=2)).state is PlanState.HELD
+
+
 def test_a_plan_is_found_by_eight_digits_of_its_digest(state: State) -> None:
     key = save(state, whole())
     assert state.store.plans.get(key[:8]).digest == key
@@ -113,3 +119,18 @@ def test_held_plans_are_told_newest_first_for_all_mappings_or_one(state: State) 
     third = save(state, other, PlanState.HELD)
     assert [each.digest for each in state.store.plans.held()] == [third, second, first]
     assert [each.digest for each in state.store.plans.held("groups")] == [second, first]
+
+
+def test_a_sheet_and_what_waits_say_the_same_as_the_whole_plan(state: State) -> None:
+    key = save(state, whole(a_change(a_cell(), SECRET)), PlanState.HELD, run=7)
+    other = save(state, whole(a_change()), PlanState.PLANNED, run=8)
+    plans = state.store.plans
+    for each in (key, other):
+        kept, sheet = plans.get(each), plans.sheet(each)
+        assert (sheet.digest, sheet.mapping, sheet.run, sheet.state) == (kept.digest, kept.mapping, kept.run, kept.state)
+        assert sheet.document == kept.document
+    assert [(each.digest, each.mapping, each.run) for each in plans.waiting()] == [(key, "groups", 7)]
+    plans.set_state(key, PlanState.REJECTED, by="maria")
+    assert plans.waiting() == []
+    assert (plans.sheet(key).state, plans.sheet(key).approved_by) == (PlanState.REJECTED, "maria")
+    assert plans.sheet("ab" * 32) is None

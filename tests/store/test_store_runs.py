@@ -123,10 +123,10 @@ def test_of_many_that_ask_at_once_one_gets_the_mapping(state: State) -> None:
         try:
             with stores[number % 2].runs.lease("groups", f"thread {number}") as lease:
                 got.append(lease.token)
-                everybody_asked.wait(timeout=30)
+                everybody_asked.wait(timeout=90)
         except RunInProgress as error:
             refused.append(error)
-            everybody_asked.wait(timeout=30)
+            everybody_asked.wait(timeout=90)
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
     for thread in threads:

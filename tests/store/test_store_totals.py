@@ -24,7 +24,10 @@ def test_runs_are_added_up_by_mapping_kind_and_state(state: State) -> None:
     )
     assert (done.mapping, done.kind, done.state, done.runs, done.seconds) == ("groups", "sweep", RunState.DONE, 2, 10)
     assert (done.last_started, done.last_finished) == (START + dt.timedelta(seconds=5), START + dt.timedelta(seconds=10))
-    assert done.counts == {"changes": 8, "written": 5, "refused": 0, "stale": 0, "in_doubt": 0}
+    nothing = dict.fromkeys(("refused", "stale", "in_doubt", "not_sent", "doubts_settled", "airtable_calls"), 0)
+    assert done.counts == {"changes": 8, "written": 5, **nothing}
+    (later,) = runs.totals(since=START + dt.timedelta(seconds=5))
+    assert (later.runs, later.counts["written"]) == (1, 3), "what ended at that moment or before, or goes on, is left out"
 
 
 def test_messages_are_counted_by_state_and_no_state_is_left_out(state: State) -> None:

@@ -1,5 +1,7 @@
 """The HTTP API: what it shows, who may say what, and what it refuses."""
 
+import hashlib
+import json
 import re
 from typing import Any
 
@@ -9,13 +11,13 @@ from structlog.testing import capture_logs
 from bridge.cli.plans import run_record
 from bridge.core.ledger import State
 from bridge.core.mapping import Severity
-from bridge.errors import RunInProgress, StoreError
+from bridge.errors import RequestRejected, RunInProgress, StaleRecord, StoreError
 from bridge.ports import RunState
 from bridge.web.gate import MOST_BYTES
 from bridge.web.server import web_app
 from bridge.web.shapes import Run
 from bridge.web.visitors import Pace
-from web.web_office import House, in_days, token
+from web.web_office import Holder, House, in_days, token
 
 NASTY = "<script>alert(1)</script>\u202e\x00"
 IN_PATHS = {"{run}": "1", "{key}": "1", "{id}": "a" * 16, "{digest}": "a" * 64}
@@ -62,15 +64,18 @@ WRITES = [
     ("/api/v1/discrepancies/1/snooze", {}, "operator"),
     ("/api/v1/discrepancies/1/accept", {"reason": "timing"}, "operator"),
     ("/api/v1/discrepancies/1/reopen", {}, "operator"),
+    ("/api/v1/discrepancies/1/use", {"side": "airtable"}, "operator"),
+    ("/api/v1/discrepancies/1/match", {"same": True}, "operator"),
     ("/api/v1/syncs", {}, "operator"),
-    (f"/api/v1/plans/{'a' * 64}/approve", {}, "approver"),
+    (f"/api/v1/plans/{'a' * 64}/approve", {}, "admin"),
+    (f"/api/v1/plans/{'a' * 64}/reject", {}, "admin"),
 ]
 
 
 @pytest.mark.parametrize(("path", "body", "role"), WRITES)
 def test_each_write_needs_its_role(house: House, path: str, body: dict[str, Any], role: str) -> None:
     house.entry(1)
-    below = {"operator": ["vera"], "approver": ["vera", "olga"]}[role]
+    below = {"operator": ["vera"], "admin": ["vera", "olga"]}[role]
     for name in below:
         refused = post(house, name, path, body)
         assert refused.status_code == 403
@@ -240,17 +245,16 @@ def test_a_sync_of_nothing_is_refused(house: House, body: dict[str, Any], status
     assert house.syncs.asked == []
 
 
-def test_the_same_idempotency_key_asks_once(house: House) -> None:
+def test_an_idempotency_key_goes_with_whoever_sent_it(house: House) -> None:
     client = house.client("olga")
-    first = client.post("/api/v1/syncs", json={}, headers={"Idempotency-Key": "morning"}).json()
-    again = client.post("/api/v1/syncs", json={}, headers={"Idempotency-Key": "morning"}).json()
-    assert first["id"] == again["id"]
-    assert len(house.syncs.asked) == 1
-    other = client.post("/api/v1/syncs", json={"mapping": "groups"}, headers={"Idempotency-Key": "morning"})
-    assert other.status_code == 409
+    client.post("/api/v1/syncs", json={}, headers={"Idempotency-Key": "morning"})
+    client.post("/api/v1/syncs", json={})
+    assert [each["key"] for each in house.syncs.said] == ["morning", ""]
+    assert [each["by"] for each in house.syncs.asked] == ["olga", "olga"]
     assert client.post("/api/v1/syncs", json={}, headers={"Idempotency-Key": "x" * 256}).status_code == 422
-    client.post("/api/v1/syncs", json={}, headers={"Authorization": f"Bearer {token('ana')}", "Idempotency-Key": "morning"})
-    assert len(house.syncs.asked) == 2, "another person's key is another key"
+    house.syncs.fails = RequestRejected("This Idempotency-Key was used for another request.", next_step="use a new one.")
+    other = client.post("/api/v1/syncs", json={"mapping": "groups"}, headers={"Idempotency-Key": "morning"})
+    assert (other.status_code, other.json()["next_step"]) == (409, "use a new one.")
 
 
 def test_a_server_that_is_too_busy_says_when_to_come_back(house: House) -> None:
@@ -263,6 +267,25 @@ def test_only_a_plan_that_is_held_can_be_approved(house: House) -> None:
     answer = post(house, "ana", f"/api/v1/plans/{'a' * 64}/approve")
     assert answer.status_code == 404
     assert house.client("vera").get("/api/v1/plans").json() == []
+
+
+def test_a_value_is_chosen_of_the_discrepancy_that_was_looked_at(house: House) -> None:
+    entry = house.entry(1)
+    whole = house.client("olga").get("/api/v1/discrepancies/1").json()
+    assert whole["stamp"] == entry.stamp
+    answer = post(house, "olga", "/api/v1/discrepancies/1/use", {"side": "airtable", "stamp": whole["stamp"]})
+    assert (answer.status_code, answer.json()["chosen"], answer.json()["by"]) == (202, "airtable", "olga")
+    assert house.syncs.said == [{"key": entry.fingerprint, "stamp": entry.stamp}]
+    assert post(house, "olga", "/api/v1/discrepancies/1/use", {"side": "both"}).status_code == 422
+    house.syncs.fails = StaleRecord("Discrepancy 1 is not what it was when it was shown.", next_step="look at it again.")
+    assert post(house, "olga", "/api/v1/discrepancies/1/use", {"side": "airtable"}).status_code == 409
+
+
+def test_a_person_says_of_a_suggested_pair_whether_the_two_are_the_same(house: House) -> None:
+    entry = house.entry(1, code=104)
+    answer = post(house, "olga", "/api/v1/discrepancies/1/match", {"same": False, "stamp": entry.stamp})
+    assert answer.status_code == 200
+    assert house.syncs.said == [{"key": entry.fingerprint, "same": False, "stamp": entry.stamp}]
 
 
 # ── bounds, headers, and the line in the log ──
@@ -281,16 +304,16 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(house: House) -> 
 
 def test_whoever_asks_too_often_is_told_when_to_ask_again(house: House) -> None:
     client = house.client("vera")
-    statuses = [client.get("/api/v1/runs").status_code for _ in range(75)]
-    assert statuses[:60] == [200] * 60
-    assert 429 in statuses
-    refused = next(each for each in (client.get("/api/v1/runs") for _ in range(50)) if each.status_code == 429)
+    answers = [client.get("/api/v1/runs") for _ in range(60)]
+    assert {each.status_code for each in answers} == {200}
+    refused = next(each for each in (client.get("/api/v1/runs") for _ in range(2000)) if each.status_code != 200)
+    assert refused.status_code == 429
     assert int(refused.headers["Retry-After"]) >= 1
 
 
 def test_strangers_and_people_do_not_wait_for_one_another(house: House) -> None:
     client = house.client()
-    assert any(client.get("/api/v1/runs").status_code == 429 for _ in range(60))
+    assert any(client.get("/api/v1/runs").status_code == 429 for _ in range(2000))
     allowed = client.get("/api/v1/runs", headers={"Authorization": f"Bearer {token('vera')}"})
     assert allowed.status_code == 200
 
@@ -319,18 +342,23 @@ def test_every_answer_tells_the_browser_to_do_nothing_with_it(house: House) -> N
         assert "server" not in headers
 
 
-def test_every_call_that_writes_leaves_one_line_with_who_and_what_and_no_value(house: House) -> None:
+def test_every_call_leaves_one_line_with_who_and_what_and_no_value(house: House) -> None:
     number = house.entry(1).id
     with capture_logs() as lines:
         post(house, "olga", f"/api/v1/discrepancies/{number}/assign", {"assignee": "Lupe Ortega", "note": "secret words"})
         post(house, "vera", f"/api/v1/discrepancies/{number}/reopen")
         house.client().post("/api/v1/syncs", json={})
-        house.client("vera").get("/api/v1/runs")
+        house.client("vera").get("/api/v1/discrepancies?assignee=Lupe")
+        house.client().get("/sign-in")
+        for machines in ("/healthz", "/readyz", "/metrics"):
+            house.client().get(machines)
     calls = [line for line in lines if line["event"] == "web call"]
     assert [(line["by"], line["method"], line["route"], line["status"]) for line in calls] == [
         ("olga", "POST", "/api/v1/discrepancies/{key}/assign", 200),
         ("vera", "POST", "/api/v1/discrepancies/{key}/reopen", 403),
         ("unknown", "POST", "/api/v1/syncs", 401),
+        ("vera", "GET", "/api/v1/discrepancies", 200),
+        ("unknown", "GET", "/sign-in", 200),
     ]
     assert calls[0]["discrepancy"] == number
     assert "Lupe" not in str(lines)
@@ -356,6 +384,53 @@ def test_a_defect_of_ours_tells_only_its_kind(house: House) -> None:
     assert answer.status_code == 500
     assert "Lupe" not in answer.text + str(lines)
     assert any(line["event"] == "web call broke" and line["error"] == "ValueError" for line in lines)
+
+
+# ── following a sync ──
+
+
+def events(text: str) -> list[dict[str, Any]]:
+    """The data of a stream's events."""
+    return [json.loads(found) for found in re.findall(r"^event: sync\ndata: (.+)$", text, re.MULTILINE)]
+
+
+def test_a_sync_is_followed_by_its_events_until_it_has_ended(house: House) -> None:
+    asked = post(house, "olga", "/api/v1/syncs", {"mapping": "groups"}).json()
+    running = {"state": "running", "progress": [{"what": "CiviCRM", "done": 250, "total": 500}]}
+    house.syncs.script = [{}, running, running, {"state": "done", "progress": [], "finished_at": house.clock()}]
+    answer = house.client("vera").get(f"/api/v1/syncs/{asked['id']}/events")
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.text.startswith("retry: 2000\n\n")
+    told = events(answer.text)
+    assert [each["state"] for each in told] == ["waiting", "running", "done"]
+    assert told[1]["progress"] == [{"what": "CiviCRM", "done": 250, "total": 500}]
+
+
+def test_one_that_has_ended_is_told_once_and_one_that_is_not_known_is_not_there(house: House) -> None:
+    asked = post(house, "olga", "/api/v1/syncs").json()
+    house.syncs.asked[0].update(state="failed", finished_at=house.clock(), problem="CiviCRM did not answer.")
+    told = events(house.client("vera").get(f"/api/v1/syncs/{asked['id']}/events").text)
+    assert [(each["state"], each["problem"]) for each in told] == [("failed", "CiviCRM did not answer.")]
+    assert house.client("vera").get(f"/api/v1/syncs/{'f' * 16}/events").status_code == 404
+
+
+def test_a_sync_may_be_told_to_observe_or_to_look_only_at_what_changed(house: House) -> None:
+    post(house, "olga", "/api/v1/syncs", {"mode": "observe", "delta": True})
+    assert (house.syncs.asked[0]["mode"], house.syncs.asked[0]["delta"]) == ("observe", True)
+    assert post(house, "olga", "/api/v1/syncs", {"mode": "write"}).status_code == 422
+
+
+# ── tokens that come and go ──
+
+
+def test_a_token_is_given_and_taken_without_a_restart(house: House) -> None:
+    client = house.client("vera")
+    assert client.get("/api/v1/runs").status_code == 200
+    house.holders = [each for each in house.holders if each.name != "vera"]
+    assert client.get("/api/v1/runs").status_code == 401
+    house.holders = [*house.holders, Holder("viewer", "vera", hashlib.sha256(token("vera").encode()).hexdigest())]
+    assert client.get("/api/v1/runs").status_code == 200
 
 
 # ── its description ──

@@ -17,6 +17,7 @@ def served(house: House) -> Iterator[tuple[str, Any]]:
     """The address of a house with something in it, and the description it gives of itself."""
     house.entry(1)
     house.ran(changes=1)
+    house.syncs.ends = True
     app = web_app(house.office)
     app.state.pace = app.state.strangers = Pace(per_second=1e6, burst=10**6)
     server = Server(app, "127.0.0.1", 0)

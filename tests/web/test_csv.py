@@ -49,6 +49,12 @@ def read(text: str) -> list[list[str]]:
     return list(csv.reader(io.StringIO(text, newline=""), strict=True))
 
 
+def test_a_line_links_to_the_page_of_its_code_where_there_are_pages() -> None:
+    for page, expected in (("https://bridge.example/", "https://bridge.example/codes/204"), (None, "")):
+        headings, line = read(export(told("Arroyo Bakery"), EN, page))
+        assert dict(zip(headings, line, strict=True))["More about this kind"] == expected
+
+
 def test_every_discrepancy_is_a_line_under_headings() -> None:
     lines = read(export(told("Arroyo Bakery", 'Casa "Verde", Inc'), EN))
     assert lines[0][:7] == ["No.", "Kind", "Severity", "State", "Name", "What is the matter", "What to do"]

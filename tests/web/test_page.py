@@ -282,3 +282,8 @@ def test_a_held_plan_says_why_and_how_to_lift_it() -> None:
 def test_an_empty_plan_says_that_nothing_would_be_written() -> None:
     empty = Plan(mapping="groups", mapping_digest="", changes=(), discrepancies=())
     assert "Nothing would be written." in Page(plan_page(empty, EN)).text
+
+
+def test_each_kind_links_to_the_page_of_its_code_where_there_are_pages() -> None:
+    assert 'href="https://bridge.example/codes/' in report_page(a_morning(), EN, "https://bridge.example")
+    assert "/codes/" not in report_page(a_morning(), EN)

@@ -1,29 +1,9 @@
-"""The report in a browser: signing in, what a session may do, and how it ends."""
-
-import re
+"""Pages in a browser: signing in, what a session may do, and how it ends."""
 
 import pytest
-from httpx import Response
 
-from web.web_office import HOLDERS, House, TestClient, token
-
-
-def mark(client: TestClient) -> str:
-    """What the form of the sign-in page carries."""
-    found = re.search(r'name="csrf" value="([0-9a-f]{64})"', client.get("/sign-in").text)
-    assert found is not None
-    return found[1]
-
-
-def sign_in(client: TestClient, key: str, **fields: str) -> Response:
-    return client.post("/sign-in", data={"token": key, "csrf": mark(client), **fields})
-
-
-def signed_in(house: House, name: str = "olga") -> TestClient:
-    client = house.client()
-    answer = sign_in(client, token(name))
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
-    return client
+from web.browsing import mark, sign_in, signed_in
+from web.web_office import HOLDERS, House, token
 
 
 def test_a_stranger_is_led_to_the_sign_in_and_from_there_to_the_report(house: House) -> None:
@@ -31,8 +11,9 @@ def test_a_stranger_is_led_to_the_sign_in_and_from_there_to_the_report(house: Ho
     assert (stranger.get("/").status_code, stranger.get("/").headers["Location"]) == (303, "/sign-in")
     assert 'name="token"' in stranger.get("/sign-in").text
     client = signed_in(house)
-    assert "the report" in client.get("/").text
-    assert "lang='es'" in client.get("/?language=es").text
+    assert "not compared yet" in client.get("/").text
+    assert 'lang="es"' in client.get("/?language=es").text
+    assert 'lang="es"' in client.get("/").text, "what was chosen once stays chosen"
     assert client.get("/api/v1/runs").status_code == 200
 
 
@@ -40,14 +21,15 @@ def test_the_cookie_is_for_this_server_alone(house: House) -> None:
     house.secure = True
     client = house.client(base_url="https://testserver")
     cookie = sign_in(client, token("vera")).headers["Set-Cookie"]
-    assert all(word in cookie for word in ("HttpOnly", "SameSite=strict", "Secure", "Path=/", "Max-Age=43200"))
+    assert all(word in cookie for word in ("HttpOnly", "SameSite=lax", "Secure", "Path=/", "Max-Age=43200"))
     assert token("vera") not in cookie
     assert HOLDERS[0].sha256[:16] not in cookie
 
 
 def test_a_wrong_key_is_told_and_makes_no_session(house: House) -> None:
     client = house.client()
-    answer = sign_in(client, "<script>", language="es")
+    client.get("/sign-in?language=es")
+    answer = sign_in(client, "<script>")
     assert answer.status_code == 401
     assert "Esa clave no se conoce" in answer.text
     assert "<script>" not in answer.text
@@ -118,3 +100,24 @@ def test_a_forged_session_is_nobodys(house: House, forged: str) -> None:
 def test_a_page_says_so_where_nobody_can_sign_in_yet(house: House) -> None:
     house.holders = ()
     assert "BRIDGE_WEB__TOKENS" in house.client().get("/sign-in").text
+
+
+@pytest.mark.parametrize(
+    ("asked", "led"),
+    [
+        ("/discrepancies/1", "/discrepancies/1"),
+        ("/discrepancies?kind=204&age=weeks", "/discrepancies?kind=204&age=weeks"),
+        ("https://evil.example/", "/"),
+        ("//evil.example/", "/"),
+        ("/\\evil.example/", "/"),
+        ("/a\r\nSet-Cookie: x=y", "/"),
+        ("javascript:alert(1)", "/"),
+    ],
+)
+def test_whoever_signs_in_is_led_to_the_page_they_asked_for_and_to_no_other_site(house: House, asked: str, led: str) -> None:
+    client = house.client()
+    assert sign_in(client, token("olga"), next=asked).headers["Location"] == led
+    if asked == led:
+        stranger = house.client().get(asked)
+        assert stranger.status_code == 303
+        assert client.get(stranger.headers["Location"]).status_code == 200

@@ -1,11 +1,15 @@
 """What machines ask: whether it lives, whether all is well, and the numbers."""
 
+import dataclasses
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bridge.core.ledger import State
 from bridge.core.mapping import Severity
+from bridge.errors import StoreError
 from bridge.ports import OutboxState, RunState
+from bridge.web import health
 from bridge.web.office import Check
 from web.web_office import House
 
@@ -71,6 +75,36 @@ def test_a_message_that_slack_did_not_take_is_said(house: House) -> None:
     assert check(house, "Slack")["problem"] == "Slack knows no channel #membership."
 
 
+def test_when_slack_last_took_a_message_is_said(house: House) -> None:
+    assert check(house, "Slack")["last_good"] is None
+    house.store.outbox.put("digest:1", "#membership", {})
+    taken = house.clock()
+    house.store.outbox.mark("digest:1", OutboxState.SENT, ts="C0MEMBERS:1795420800.000100")
+    house.clock.forward(hours=1)
+    house.store.outbox.put("digest:2", "#membership", {})
+    assert check(house, "Slack")["last_good"] == taken.isoformat()
+
+
+def test_a_state_that_cannot_be_read_is_said_with_since_when_and_when_it_last_could(house: House) -> None:
+    class Broken:
+        def __getattr__(self, _name: str) -> object:
+            raise StoreError("The state cannot be read.", next_step="run `bridge db check`.")
+
+    office = house.office
+    well = health.checks(office)
+    read_at = house.clock()
+    house.clock.forward(minutes=5)
+    since = house.clock()
+    broken = dataclasses.replace(office, store=Broken())  # type: ignore[arg-type]  # it has nothing to give
+    health.checks(broken)
+    house.clock.forward(minutes=5)
+    [found] = [each for each in health.checks(broken) if each.what == "state"]
+    assert (found.last_good, found.since, found.next_step) == (read_at, since, "run `bridge db check`.")
+    assert health.ready(well)
+    [mended] = [each for each in health.checks(office) if each.what == "state"]
+    assert (mended.ok, mended.last_good, mended.since) == (True, house.clock(), None)
+
+
 def test_wrong_mapping_files_are_said(house: House) -> None:
     since = house.clock()
     house.checks = [Check(what="mappings", problem="groups.yaml:3:1: expected …", since=since, next_step="mend it")]
@@ -88,13 +122,14 @@ def test_metrics_need_a_token_unless_only_this_machine_can_ask(house: House) -> 
 
 def test_runs_are_counted_with_what_they_took_and_wrote(house: House) -> None:
     house.ran(changes=3, written=2, refused=1)
-    house.ran(changes=1, written=1)
-    house.ran("delta", RunState.FAILED)
+    house.ran(changes=1, written=1, doubts_settled=2)
+    house.ran("delta", RunState.FAILED, doubts_settled=1)
     assert metrics(house, "bridge_runs_total") == {("delta", "groups", "failed"): 1, ("sweep", "groups", "done"): 2}
     assert metrics(house, "bridge_run_seconds_sum")["sweep", "groups", "done"] == 8
     assert metrics(house, "bridge_changes_total")["sweep", "groups"] == 4
     assert metrics(house, "bridge_writes_total")["groups", "written"] == 3
     assert metrics(house, "bridge_writes_total")["groups", "refused"] == 1
+    assert metrics(house, "bridge_doubts_settled_total") == {("groups",): 3}
 
 
 def test_the_numbers_are_the_ledgers_own(house: House) -> None:

@@ -89,7 +89,7 @@ class Refusal:
         """What the body tells in any of the envelopes that were ever seen."""
         try:
             body = response.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             return cls(response.status_code, "")
         told = body.get("error") or body.get("errors") if isinstance(body, dict) else None
         if isinstance(told, list):
@@ -125,7 +125,7 @@ def read(response: httpx.Response, *, where: str, writes: bool) -> Answer:
         return Answer(None, _date(response))
     try:
         return Answer(json.loads(response.content), _date(response))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         if writes:
             raise lost(where) from error
         raise UnexpectedAnswer(

@@ -21,6 +21,7 @@ from pyairtable.api.params import options_to_json_and_params, options_to_params
 from bridge import retry
 from bridge.airtable.answers import BILLING_BLOCK, Answer, Refusal, lost, read
 from bridge.airtable.pace import PENALTY_SECONDS, Pace
+from bridge.airtable.pulls import Pulls
 from bridge.errors import QuotaExhausted, RateLimited, Unavailable, UnexpectedAnswer
 from bridge.ports import Calls, Clock, Slots
 
@@ -53,6 +54,7 @@ class Api(pyairtable.Api):
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         super().__init__(token, retry_strategy=None, endpoint_url=url)
+        self.pulls = Pulls()
         self.session.close()
         self._http = httpx.Client(headers={"Authorization": f"Bearer {token}"}, timeout=TIMEOUTS, trust_env=False)
         self._calls = calls
@@ -68,13 +70,18 @@ class Api(pyairtable.Api):
         self.close()
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections, and tell other processes when the last answers came."""
         self._http.close()
+        self._pace.close()
 
     def forget(self) -> None:
-        """Ask for identity and schemas again: a new run begins."""
+        """Ask for schemas again: a new run begins. Whose the token is does not change, and a revoked one is refused anyway."""
         with self._keeping:
-            self._kept.clear()
+            self._kept = {key: known for key, known in self._kept.items() if key == "identity"}
+
+    def in_flight(self, base: str) -> int:
+        """How many requests to `base` should be under way at once: more than 1 only where each takes long."""
+        return self._pace.in_flight(base)
 
     def identity(self, base: str) -> str:
         """The id of the token's user; asked once. The call counts for `base`."""
@@ -137,8 +144,10 @@ class Api(pyairtable.Api):
             if Refusal.of(response).kind == BILLING_BLOCK:
                 raise self._out_of_quota(base)
             seconds = _penalty(response)
-            log.warning("airtable_rate_limited", base=base, pause_seconds=seconds)
-            self._pace.pause(base, seconds)
+            a_second = self._pace.pause(base, seconds)
+            log.warning(
+                "airtable_rate_limited", base=base, pause_seconds=seconds, then_a_second=a_second, why="others send to the base"
+            )
         raise RateLimited(
             f"Airtable kept refusing {where}: too many requests a second to this base.",
             retry_after=dt.timedelta(seconds=seconds),

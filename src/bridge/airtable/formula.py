@@ -15,6 +15,8 @@ from bridge.errors import ConfigError
 OVERLAP = dt.timedelta(seconds=120)
 """A delta begins this much before `since`: clocks differ, and two edits can share a second."""
 
+_LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
 _COMPARE: dict[str, Callable[[f.Formula, f.Formula], f.Formula]] = {
     "=": f.EQ,
     "!=": f.NE,
@@ -61,6 +63,13 @@ def condition(place: Place, operator: str, value: Json = None) -> f.Formula:
 def records(ids: Collection[str]) -> f.Formula:
     """The records with these ids; at least one is needed."""
     return f.OR(*(f.EQ(f.RECORD_ID(), each) for each in ids))
+
+
+def parts(count: int) -> Sequence[f.Formula]:
+    """Formulas of which every record meets exactly one, each about as many: by the last letter of its id, in any case."""
+    last = f.LOWER(f.RIGHT(f.RECORD_ID(), 1))
+    shares = [f.GT(f.FIND(last, _LETTERS[at::count]), 0) for at in range(count - 1)]
+    return [*shares, f.NOT(f.OR(*shares))]
 
 
 def changed_since(since: dt.datetime) -> f.Formula:

@@ -1,14 +1,17 @@
 """Airtable as one mapping sees it: fulfils `bridge.ports.Remote`."""
 
 import datetime as dt
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from pyairtable.formulas import Formula
 
 from bridge.airtable import formula, writes
 from bridge.airtable.api import Api
-from bridge.airtable.door import WRITE_SIZE, Door
-from bridge.airtable.schema import find_table, place
+from bridge.airtable.door import WRITE_SIZE, Door, chunks
+from bridge.airtable.pulls import Want
+from bridge.airtable.scan import Scan
+from bridge.airtable.schema import Column, Table, find_table, place
 from bridge.core.mapping import Mapping as FieldMapping
 from bridge.core.plan import Action, Change
 from bridge.core.record import Json, Row, Side
@@ -22,49 +25,92 @@ def record_address(base_id: str, table_id: str, id: str) -> str:  # noqa: A002  
     return f"https://airtable.com/{base_id}/{table_id}/{id}"
 
 
+def want(mapping: FieldMapping, base_id: str, since: dt.datetime | None = None) -> Want:
+    """What a run of the mapping asks of its table: all in scope, or what changed since."""
+    return Want(
+        mapping=mapping.name,
+        base=base_id,
+        table=mapping.airtable.table,
+        where=json.dumps(mapping.airtable.where),
+        paths=frozenset(mapping.paths(Side.AIRTABLE)),
+        since=since,
+    )
+
+
 class AirtableRemote:
-    """One Airtable table. `base_id` is the `app…` id that the mapping's alias stands for."""
+    """One Airtable table. `base_id` is the `app…` id that the mapping's alias stands for.
+
+    `expected` tells how many records the latest sweep brought, or None where there was none.
+    """
 
     side = Side.AIRTABLE
-    batch_size = 100
-    """One list of 100 records checks the preconditions of a whole batch."""
 
-    def __init__(self, api: Api, mapping: FieldMapping, *, base_id: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        api: Api,
+        mapping: FieldMapping,
+        *,
+        base_id: str,
+        clock: Clock,
+        expected: Callable[[], int | None] = lambda: None,
+    ) -> None:
         self._api = api
+        self._expected = expected
         self._mapping = mapping
         self._base = base_id
         self._clock = clock
         self._seen: Door | None = None
 
+    @property
+    def batch_size(self) -> int:
+        """A hundred changes, or as many hundreds as are written at once where each request takes long."""
+        return writes.HUNDRED * self._api.in_flight(self._base)
+
     def sight(self, pins: Mapping[str, FieldSight]) -> Sight:
-        """Who the token is, and every mapped path (and `where` column) in today's schema, held against its pin.
+        """Every mapped path (and `where` column) in today's schema, held against its pin.
 
         An option is told by the word it was pinned with, so that a renamed one stays what the mapping calls it.
         """
-        identity = self._api.identity(self._base)
         home = pins.get(SOURCE)
         table = find_table(self._api.tables(self._base), self._mapping.airtable.table, home)
         if home is not None and home.id != table.id:
             pins = {}  # the mapping names another table: what was pinned in the old one says nothing here
         places = {path: place(table, path, pins.get(path), self._named(path)) for path in sorted(self._paths())}
         scope = [formula.condition(places[path], operator, value) for path, operator, value in self._where()]
-        self._seen = Door(self._api, self._base, table, places, scope)
+        self._seen = Door(self._api, self._base, table, places, scope, self._wanted_beside(table))
         return Sight(
             side=self.side,
-            identity=identity,
+            identity=self._base,
             fields={
                 SOURCE: FieldSight(path=SOURCE, id=table.id, name=table.name, kind="table", writable=False),
                 **{path: sight for path, each in places.items() if (sight := each.sight()) is not None},
             },
             drift=tuple(drift for each in places.values() for drift in each.drift),
             names=tuple(each.name for each in table.columns),
+            reworded={path: {word: now for now, word in each.renamed.items()} for path, each in places.items() if each.renamed},
         )
 
     def pull(self, progress: Progress = silent, *, since: dt.datetime | None = None) -> Pulled:
         """Every record in scope, or those made or edited since; an edit of a computed field is none to Airtable."""
         door = self._door
-        asked = [*door.scope, *([formula.changed_since(since)] if since else [])]
-        found = door.scan(asked, lambda count: progress(f"Airtable {door.table.name}", count, None))
+
+        def tell(count: int) -> None:
+            progress(f"Airtable {door.table.name}", count, None)
+
+        def read(moment: dt.datetime | None) -> Scan:
+            if moment is None:
+                return door.sweep(door.scope, tell, expected=self._expected())
+            return door.scan([*door.scope, formula.changed_since(moment)], tell)
+
+        found = self._api.pulls.pull(
+            want(self._mapping, self._base, since),
+            door.table.id,
+            formula.both(door.scope),
+            door.own,
+            frozenset(door.wanted),
+            read=read,
+            peek=lambda moment: door.scan([formula.changed_since(moment)], tell, ids_only=True),
+        )
         return Pulled(
             rows=tuple(door.row(each) for each in found.records.values()),
             complete=found.complete,
@@ -73,14 +119,27 @@ class AirtableRemote:
             note=found.note,
         )
 
+    def sample(self, most: int, progress: Progress = silent) -> Sequence[Row]:
+        """At most so many records in scope, in the table's own order: a call for each hundred."""
+        door = self._door
+        found = door.scan(door.scope, lambda count: progress(f"Airtable {door.table.name}", count, None), most=most)
+        return [door.row(each) for each in found.records.values()]
+
     def read(self, ids: Collection[str]) -> Mapping[str, Found]:
-        """Each record and its whereabouts: two calls for a hundred, and one more for each that the table does not list."""
+        """Each record and its whereabouts: a call for a hundred in scope, another for a hundred that are not.
+
+        One more is made for each that the table does not list.
+        """
         wanted = list(dict.fromkeys(ids))
-        rows = self._door.fetch(wanted)
-        inside = self._door.in_scope(rows)
-        answer = {id_: Found(whereabouts=self._why_missing(id_)) for id_ in wanted if id_ not in rows}
-        for id_, row in rows.items():
-            answer[id_] = Found(whereabouts=Whereabouts.IN_SCOPE if id_ in inside else Whereabouts.OUT_OF_SCOPE, row=row)
+        inside = self._door.fetch(wanted, self._door.scope)
+        rest = [id_ for id_ in wanted if id_ not in inside]
+        outside = self._door.fetch(rest) if self._door.scope else {}
+        answer = {id_: Found(whereabouts=Whereabouts.IN_SCOPE, row=row) for id_, row in inside.items()}
+        for id_ in rest:
+            row = outside.get(id_)
+            answer[id_] = (
+                Found(whereabouts=Whereabouts.OUT_OF_SCOPE, row=row) if row else Found(whereabouts=self._why_missing(id_))
+            )
         return answer
 
     def find(self, keys: Mapping[str, Json]) -> Sequence[Row]:
@@ -89,13 +148,12 @@ class AirtableRemote:
 
     def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
         """One outcome per change: preconditions are read in one list, writes go in tens, their answers are the read-back."""
-        return writes.apply(self._door, changes)
+        return writes.apply(self._door, changes, at_once=self._api.in_flight(self._base))
 
     def calls_for(self, changes: Sequence[Change]) -> int:
-        """The calls if nothing fails: per batch, one list if anything is updated, and the tens of updates and of creates."""
+        """The calls if nothing fails: per hundred, one list if anything is updated, and the tens of updates and of creates."""
         calls = 0
-        for start in range(0, len(changes), self.batch_size):
-            batch = changes[start : start + self.batch_size]
+        for batch in chunks(changes, writes.HUNDRED):
             updates = sum(each.action is Action.UPDATE for each in batch)
             calls += bool(updates) - (-updates // WRITE_SIZE) - (-(len(batch) - updates) // WRITE_SIZE)
         return calls
@@ -109,6 +167,13 @@ class AirtableRemote:
         if self._seen is None:
             raise RuntimeError("AirtableRemote.sight comes first: paths are understood by the schema it reads")
         return self._seen
+
+    def _wanted_beside(self, table: Table) -> Sequence[Column]:
+        """The columns that the run's other mappings want of the same records."""
+        own = self._api.pulls.expected(self._mapping.name)
+        others = [each for each in self._api.pulls.beside(own) if each.where == own.where] if own else []
+        columns = (table.by_name(path) or table.by_id(path) for each in others for path in sorted(each.paths))
+        return [column for column in columns if column is not None]
 
     def _paths(self) -> set[str]:
         return {*self._mapping.paths(self.side), *(path for path, _, _ in self._where())}

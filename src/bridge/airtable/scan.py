@@ -1,7 +1,7 @@
 """Reading all pages of one list, and saying honestly whether they were all."""
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,6 +52,17 @@ def scan(fetch: FetchPage, ask: Mapping[str, Any], tell: Callable[[int], None]) 
             continue
         return found
     found.note = f"Airtable forgot the scan {RESTARTS + 1} times before its last page."
+    return found
+
+
+def together(parts: Sequence[Scan]) -> Scan:
+    """One scan of several that have no record in common; complete if each of them is."""
+    found = Scan(note=next((each.note for each in parts if each.note), ""))
+    for each in parts:
+        found.records |= each.records
+    found.at = min((each.at for each in parts if each.at is not None), default=None)
+    if len(found.records) < sum(len(each.records) for each in parts):
+        found.note = found.note or "A record came twice, so another may have come not at all."
     return found
 
 

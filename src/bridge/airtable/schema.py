@@ -37,6 +37,8 @@ class Column:
     options: tuple[Option, ...] | None = None
     watches_all: bool = False
     """For a last-modified field: whether it watches every field."""
+    links_to: str = ""
+    """For a link to other records: the id of their table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +115,7 @@ def find_table(tables: Sequence[Any], key: str, pin: FieldSight | None = None) -
 
     ConfigError names the nearest where there is none.
     """
-    try:
-        read = [_table(each) for each in tables]
-    except (KeyError, TypeError, AttributeError) as error:
-        raise UnexpectedAnswer("Airtable's schema has tables or fields without id, name or type.") from error
+    read = read_tables(tables)
     pinned = [each for each in read if pin is not None and pin.name == key and pin.id == each.id]
     found = next(iter([*pinned, *(each for each in read if key in (each.id, each.name))]), None)
     if found is None:
@@ -127,6 +126,14 @@ def find_table(tables: Sequence[Any], key: str, pin: FieldSight | None = None) -
             next_step=f"Set `airtable: table:` to one that it has, such as `{'`, `'.join(near)}`.",
         )
     return found
+
+
+def read_tables(tables: Sequence[Any]) -> list[Table]:
+    """The tables of a base as the schema endpoint tells them. Raises UnexpectedAnswer where that is no schema."""
+    try:
+        return [_table(each) for each in tables]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UnexpectedAnswer("Airtable's schema has tables or fields without id, name or type.") from error
 
 
 def place(table: Table, path: str, pin: FieldSight | None, named: Collection[str] = ()) -> Place:
@@ -156,7 +163,12 @@ def _drift(table: Table, path: str, pin: FieldSight, column: Column | None) -> I
         yield Drift(path=path, fault=Fault.GONE, detail=told)
         return
     if path not in (column.name, column.id):
-        yield Drift(path=path, fault=Fault.RENAMED, detail=f"Field {path} of table {table.name} is called {column.name} now.")
+        yield Drift(
+            path=path,
+            fault=Fault.RENAMED,
+            detail=f"Field {path} of table {table.name} is called {column.name} now.",
+            now=column.name,
+        )
     if column.kind != pin.kind:
         told = f"Field {column.name} of table {table.name} was of type {pin.kind} and is {column.kind} now."
         yield Drift(path=path, fault=Fault.RETYPED, detail=told)
@@ -214,4 +226,5 @@ def _column(data: Any) -> Column:
         cell=kind if kind in LISTS or not result else str(result["type"]),
         options=tuple(Option(str(each["id"]), str(each["name"])) for each in choices) if choices is not None else None,
         watches_all=kind == "lastModifiedTime" and not options.get("referencedFieldIds"),
+        links_to=str(options.get("linkedTableId") or ""),
     )

@@ -1,6 +1,10 @@
-"""Writing one batch: check what stands there, send in tens, find the one that is refused, say how each change ended."""
+"""Writing changes by the hundred.
+
+Check what stands there, send in tens, find the one that is refused, say how each change ended.
+"""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from bridge.airtable.answers import NO_SUCH_ROW, ColumnLocked, Refused
 from bridge.airtable.door import WRITE_SIZE, Door, chunks
@@ -10,6 +14,8 @@ from bridge.errors import BridgeError, OutcomeUnknown, QuotaExhausted
 from bridge.ports import Outcome
 
 QUOTA_CODE = 505
+HUNDRED = 100
+"""One list of so many records checks the preconditions of them all."""
 ANSWERS_LOST = 2
 """After so many lost answers the rest is not sent: the trouble is not one record's."""
 
@@ -19,13 +25,17 @@ _NOT_DIVIDED = frozenset({"NOT_FOUND", "TABLE_NOT_FOUND"})
 Send = Callable[[Sequence[Change]], Sequence[Row]]
 
 
-def apply(door: Door, changes: Sequence[Change]) -> list[Outcome]:
-    """One outcome per change, in order. Never raises for what Airtable does."""
-    return _Batch(door, changes).run()
+def apply(door: Door, changes: Sequence[Change], *, at_once: int = 1) -> list[Outcome]:
+    """One outcome per change, in order; so many hundreds are written at the same time. Never raises for what Airtable does."""
+    hundreds = [_Batch(door, part) for part in chunks(changes, HUNDRED)]
+    if at_once == 1:
+        return [outcome for each in hundreds for outcome in each.run()]
+    with ThreadPoolExecutor(max_workers=at_once) as pool:
+        return [outcome for outcomes in pool.map(_Batch.run, hundreds) for outcome in outcomes]
 
 
 class _Batch:
-    """The changes of one `apply` and how each of them ended."""
+    """Up to a hundred changes and how each of them ended."""
 
     def __init__(self, door: Door, changes: Sequence[Change]) -> None:
         self._door = door

@@ -7,23 +7,27 @@ import datetime as dt
 import getpass
 import os
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from zoneinfo import ZoneInfo
 
 from bridge import log
+from bridge.app import checks
 from bridge.config.mappings import load
 from bridge.config.settings import Settings
-from bridge.core import examples, report
+from bridge.core import report
 from bridge.core.document import as_text
 from bridge.core.ledger import Entry
 from bridge.core.mapping import Mapping as FieldMapping
 from bridge.core.mapping import Mode
 from bridge.core.plan import Discrepancy, Plan
-from bridge.core.record import Link, PerSide, Side
+from bridge.core.record import PerSide, Side
 from bridge.core.sight import SOURCE
 from bridge.errors import BridgeError, ConfigError, Problem, RunInProgress
 from bridge.language import Language
@@ -31,14 +35,17 @@ from bridge.ports import Clock, Progress, Remote, RunState, Store, silent
 from bridge.service import explain as explaining
 from bridge.service import undo as undoing
 from bridge.service.approve import approve, find
-from bridge.service.gather import look
 from bridge.service.order import Kind, Means, Order, Result
 from bridge.service.run import run
+from bridge.service.tell import all_is_well
 
 if TYPE_CHECKING:
     from bridge.airtable.api import Api
+    from bridge.app.boards import Boards
     from bridge.app.reports import Reports
     from bridge.civicrm.client import CivicrmClient
+    from bridge.civicrm.sweeps import Sweeps
+    from bridge.heartbeat import Heartbeat
 
 MONTHLY_CALLS: Mapping[str, int | None] = {"free": 1_000, "team": 100_000, "business": None}
 """Airtable's calls a month and workspace by plan (support article on API call limits, 2024-11); None: no cap."""
@@ -59,18 +66,33 @@ def settings_from_environment(*, remotes: bool = True) -> Settings:
 
 
 class App:
-    """Everything one process needs: opened when first asked for, closed at the end of the `with`."""
+    """Everything one process needs: opened when first asked for, closed at the end of the `with`.
 
-    def __init__(self, settings: Settings, *, clock: Clock = utc_now, sleep: Callable[[float], None] = time.sleep) -> None:
+    One that only `looks` begins no state where there are no mappings: somebody stands in the wrong folder.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        looks: bool = False,
+        clock: Clock = utc_now,
+        sleep: Callable[[float], None] = time.sleep,
+        reread: Callable[[], Settings] | None = None,
+    ) -> None:
         self.settings = settings
+        self._looks = looks
+        self.reread = reread or (lambda: settings)
         self.clock = clock
         self.sleep = sleep
+        self.stopping = threading.Event()
         self._open = ExitStack()
 
     @classmethod
     def from_environment(cls, *, remotes: bool = True) -> "App":
-        """The app that the environment describes; with `remotes` false it need not reach the two systems."""
-        return cls(settings_from_environment(remotes=remotes))
+        """The app that the environment describes; with `remotes` false it need not reach the two systems, and only looks."""
+        settings = settings_from_environment(remotes=remotes)
+        return cls(settings, looks=not remotes, reread=lambda: Settings.load(os.environ, remotes=remotes))
 
     def __enter__(self) -> Self:
         return self
@@ -87,11 +109,18 @@ class App:
 
     @cached_property
     def store(self) -> Store:
-        """The state; an embedded one is upgraded."""
+        """The state; an embedded one is made or upgraded. Raises ConfigError where an app that only looks would make it."""
         from bridge.store import open_store
 
         keys = [key.get_secret_value() for key in self.settings.state_keys]
-        return self._open.enter_context(closing(open_store(self.settings.state_url.get_secret_value(), keys, self.clock)))
+        url = self.settings.state_url.get_secret_value()
+        absent = url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists()
+        if self._looks and absent and not self.settings.mappings.exists():
+            raise ConfigError(
+                f"There is no state here, and there are no mappings at {self.settings.mappings}.",
+                next_step="go to bridge's own folder, or set BRIDGE_STATE_URL and BRIDGE_MAPPINGS.",
+            )
+        return self._open.enter_context(closing(open_store(url, keys, self.clock)))
 
     @cached_property
     def civicrm(self) -> "CivicrmClient":
@@ -110,6 +139,13 @@ class App:
         return client
 
     @cached_property
+    def _sweeps(self) -> "Sweeps":
+        """What the mappings of a run share of CiviCRM."""
+        from bridge.civicrm.sweeps import Sweeps
+
+        return Sweeps()
+
+    @cached_property
     def airtable(self) -> "Api":
         """The one client of Airtable."""
         from bridge.airtable.api import Api
@@ -125,15 +161,34 @@ class App:
         self._open.callback(api.close)
         return api
 
+    @cached_property
+    def heartbeat(self) -> "Heartbeat":
+        """The dead-man's switch."""
+        from bridge.heartbeat import Heartbeat
+
+        url = self.settings.heartbeat_url
+        return Heartbeat(url.get_secret_value() if url else None, self.clock)
+
     def remotes(self, mapping: FieldMapping) -> PerSide[Remote]:
         """The mapping's two sides."""
         from bridge.airtable.remote import AirtableRemote
         from bridge.civicrm.remote import CivicrmRemote
 
         return PerSide[Remote](
-            CivicrmRemote(self.civicrm, mapping, clock=self.clock),
-            AirtableRemote(self.airtable, mapping, base_id=self.base_id(mapping), clock=self.clock),
+            CivicrmRemote(self.civicrm, mapping, clock=self.clock, sweeps=self._sweeps),
+            AirtableRemote(
+                self.airtable,
+                mapping,
+                base_id=self.base_id(mapping),
+                clock=self.clock,
+                expected=lambda: self._rows_swept(mapping.name),
+            ),
         )
+
+    def _rows_swept(self, mapping: str) -> int | None:
+        """How many Airtable records the latest sweep among the last runs brought."""
+        sweeps = (each for each in self.store.runs.list(mapping=mapping) if each.kind == Kind.SWEEP)
+        return next((each.counts["airtable_records"] for each in sweeps if "airtable_records" in each.counts), None)
 
     def base_id(self, mapping: FieldMapping) -> str:
         """The Airtable base of a mapping: its own `app…` id, or the alias's of the settings."""
@@ -157,13 +212,19 @@ class App:
             holder=f"{self.login}@{socket.gethostname()}",
             progress=progress,
             quota_left=self.quota_left,
+            calls_made=self.calls_made,
             four_eyes=self.settings.four_eyes,
+            stopping=self.stopping.is_set,
         )
 
     def quota_left(self, mapping: FieldMapping) -> int | None:
         """The Airtable calls left this month for the mapping's base, None without a cap."""
         quota = MONTHLY_CALLS[self.settings.airtable.plan]
-        return None if quota is None else max(0, quota - self.store.calls.used(self.base_id(mapping), f"{self.clock():%Y-%m}"))
+        return None if quota is None else max(0, quota - self.calls_made(mapping))
+
+    def calls_made(self, mapping: FieldMapping) -> int:
+        """The calls to the mapping's base this month."""
+        return self.store.calls.used(self.base_id(mapping), f"{self.clock():%Y-%m}")
 
     @property
     def login(self) -> str:
@@ -202,13 +263,22 @@ class App:
         *,
         record: tuple[Side, str] | None = None,
         by: str = "",
+        mode: Mode | None = None,
         progress: Progress = silent,
     ) -> list[Result]:
-        """Run these mappings (all if none is named), parents first; one that fails does not stop the others."""
-        order = Order(mode=self.settings.mode, by=by or self.login, kind=kind, record=record)
+        """Run these mappings (all if none is named), parents first; one that fails does not stop the others.
+
+        `mode` may lower what the settings say, never raise it.
+        """
+        allowed = Mode.OBSERVE if mode is Mode.OBSERVE else self.settings.mode
+        order = Order(mode=allowed, by=by or self.login, kind=kind, record=record)
         mappings = self._holding(record, self.named(names)) if record and not names else self.named(names)
-        with self._one_run():
-            return [self._run_one(order, mapping, progress) for mapping in mappings]
+        with self.one_run():
+            self._expect(mappings, kind)
+            results = self._run_all(order, mappings, progress)
+        if kind is not Kind.PLAN and all_is_well(results, self.store):
+            self.heartbeat.beat()
+        return results
 
     def _run_one(self, order: Order, mapping: FieldMapping, progress: Progress) -> Result:
         """One mapping's run; that it is misconfigured or held by another process is a result, and stops no other mapping."""
@@ -217,10 +287,52 @@ class App:
         except (ConfigError, RunInProgress) as error:
             return Result(run=0, mapping=mapping.name, state=RunState.FAILED, error=error)
 
+    def _run_all(self, order: Order, mappings: Sequence[FieldMapping], progress: Progress) -> list[Result]:
+        """Every mapping's run, and then the boards, so that a table that several report to is looked at once."""
+        results: list[Result] = []
+        for mapping in mappings:
+            if self.stopping.is_set() and results:
+                break
+            results.append(result := self._run_one(order, mapping, progress))
+            if order.kind is Kind.PLAN and result.plan is not None:
+                order = replace(order, found={**order.found, mapping.name: result.plan.links})
+            if result.applied.outcomes or not result.run:
+                self._believe_no_pull()  # what was pulled before a write is no word on what stands there after it
+        return results if order.kind is Kind.PLAN else self.show(*results)
+
+    def _expect(self, mappings: Sequence[FieldMapping], kind: Kind) -> None:
+        """Tell both sides what the mappings of a run will ask for, so that one list may serve several."""
+        if kind not in (Kind.SWEEP, Kind.DELTA, Kind.PLAN):
+            return
+        from bridge.airtable.remote import want
+        from bridge.civicrm import sweeps
+
+        wants = []
+        for mapping in mappings:
+            since = self.store.knowledge.watermark(mapping.name, Side.AIRTABLE) if kind is Kind.DELTA else None
+            with suppress(ConfigError):  # its own run tells
+                wants.append(want(mapping, self.base_id(mapping), since))
+        self.airtable.pulls.expect(wants)
+        self._sweeps.expect(each for mapping in mappings for each in sweeps.wants(mapping))
+
+    def _believe_no_pull(self) -> None:
+        self.airtable.pulls.forget()
+        self._sweeps.forget()
+
+    def show(self, *results: Result) -> list[Result]:
+        """The results, once the boards of their mappings show what was found; what went wrong there is told in each."""
+        begun = [each for each in results if each.run]
+        kept = dict(
+            zip((each.mapping for each in begun), self.boards.keep(*(self.one(each.mapping) for each in begun)), strict=True)
+        )
+        return [replace(each, problems=tuple(kept[each.mapping].problems)) if each.run else each for each in results]
+
     @contextmanager
-    def _one_run(self) -> Iterator[None]:
+    def one_run(self) -> Iterator[None]:
         """Identity and schemas are read once and shared by all mappings of one run."""
         self.airtable.forget()
+        self.airtable.pulls.expect([])
+        self._sweeps.expect([])
         with self.civicrm.shared():
             yield
 
@@ -234,21 +346,22 @@ class App:
         means = self.means(progress)
         stored = find(digest, means)
         order = Order(mode=self.settings.mode, by=by or self.login, kind=Kind.APPLY)
-        with self._one_run():
-            return approve(stored, order, self.one(stored.mapping), means)
+        with self.one_run():
+            return self.show(approve(stored, order, self.one(stored.mapping), means))[0]
 
     def prepare_undo(self, number: int, record: tuple[Side, str] | None, field: str | None) -> undoing.Prepared:
         """What taking back a run would do. Raises ConfigError for a run that is none or wrote nothing."""
         found = self.store.runs.get(number)
         if found is None:
             raise ConfigError(f"There is no run {number}.", next_step="`bridge runs` lists them.")
-        with self._one_run():
+        with self.one_run():
             return undoing.prepare(number, self.one(found.mapping), self.means(), record=record, field_name=field)
 
     def undo(self, prepared: undoing.Prepared, *, by: str = "") -> Result:
         """Take back what was prepared."""
-        with self._one_run():
-            return undoing.undo(prepared, Order(mode=self.settings.mode, by=by or self.login, kind=Kind.UNDO), self.means())
+        order = Order(mode=self.settings.mode, by=by or self.login, kind=Kind.UNDO)
+        with self.one_run():
+            return self.show(undoing.undo(prepared, order, self.means()))[0]
 
     def explain(self, record: tuple[Side, str], name: str | None) -> list[explaining.Explanation]:
         """The record as each mapping that holds it sees it."""
@@ -256,7 +369,7 @@ class App:
         mappings = self.named([name]) if name else self._holding(record, self.mappings)
         found: list[explaining.Explanation] = []
         last: ConfigError | None = None
-        with self._one_run():
+        with self.one_run():
             for mapping in mappings:
                 try:
                     found.append(explaining.explain(order, mapping, self.means()))
@@ -265,13 +378,6 @@ class App:
         if not found and last is not None:
             raise last
         return found
-
-    def reject_match(self, mapping: str, link: Link, by: str) -> None:
-        """Remember that two records are not the same, on the evidence of the suggestion if there is one."""
-        waiting = self.store.ledger.list(mapping=self.one(mapping).name, code=104)
-        ids = PerSide[str | None](link.civicrm, link.airtable)
-        evidence = next((each.discrepancy.evidence for each in waiting if each.discrepancy.ids == ids), "")
-        self.store.knowledge.reject(mapping, link, by, evidence)
 
     def waiting_matches(self, mapping: str | None) -> list[dict[str, Any]]:
         """The suggested pairs that wait for a person, with their evidence."""
@@ -292,12 +398,18 @@ class App:
         """Remove a person's values from the state; how many of each kind were removed."""
         return self.store.forget(side, native)
 
+    def prune(self) -> Mapping[str, int]:
+        """Let go what is settled and older than the settings keep; how many rows of each kind went."""
+        keep = self.settings.keep
+        ages = [dt.timedelta(days=days) for days in (keep.journal_days, keep.ledger_days, keep.plans_days)]
+        return self.store.prune(journal=ages[0], events=ages[1], plans=ages[2])
+
     # ── checks ──
 
     def reload(self) -> None:
         """Read the mapping files anew. Raises ConfigError if they or their examples are wrong: the old ones then stay."""
         fresh = load(self.settings.mappings, timezone=self.settings.timezone)
-        broken = [each for each in self._examples(fresh) if each["failures"]]
+        broken = [each for each in checks.run_examples(fresh, self.clock().date()) if each["failures"]]
         if broken:
             raise ConfigError(
                 [Problem(each["mapping"], f"example “{each['name']}”: {'; '.join(each['failures'])}") for each in broken],
@@ -308,70 +420,11 @@ class App:
 
     def run_examples(self) -> list[dict[str, Any]]:
         """Every mapping's examples with what failed of each."""
-        return self._examples(self.mappings)
-
-    def _examples(self, mappings: Sequence[FieldMapping]) -> list[dict[str, Any]]:
-        today = self.clock().date()
-        return [
-            {
-                "mapping": mapping.name,
-                "name": example.name,
-                "failures": list(examples.run_example(mapping, example, today).failures),
-            }
-            for mapping in mappings
-            for example in mapping.examples
-        ]
+        return checks.run_examples(self.mappings, self.clock().date())
 
     def check_live(self, *, repin: bool = False) -> list[dict[str, Any]]:
         """What the live systems lack of what the mappings name; names are pinned to ids, anew with `repin`."""
-        from bridge.config.live import hold_against
-
-        found: list[dict[str, Any]] = []
-        with self._one_run():
-            for mapping in self.mappings:
-                sights = look(mapping, self.remotes(mapping), self.store.knowledge, repin=repin)
-                found += [
-                    {
-                        "mapping": mapping.name,
-                        "severity": each.severity.value,
-                        "where": each.where,
-                        "message": each.message,
-                        "hint": each.hint,
-                    }
-                    for each in hold_against(mapping, sights)
-                ]
-        return found
-
-    def diagnose(self) -> list[dict[str, Any]]:
-        """Everything a run needs, each looked at by itself: what it is, whether it is well, and the cure."""
-        findings: list[dict[str, Any]] = []
-
-        def look_at(what: str, how: Callable[[], str]) -> None:
-            try:
-                findings.append({"what": what, "ok": True, "says": how(), "next_step": ""})
-            except BridgeError as error:
-                findings.append({"what": what, "ok": False, "says": error.message, "next_step": error.next_step})
-
-        look_at("mappings", lambda: f"{len(self.mappings)} mappings are well formed")
-        look_at("state", lambda: f"open, {len(self.store.runs.list(limit=1000))} runs remembered")
-        look_at("CiviCRM", lambda: f"signed in as contact {self.civicrm.identity().contact_id}")
-        look_at("Airtable", lambda: f"signed in as {self.airtable.identity('')}")
-        if all(each["ok"] for each in findings):
-            look_at("fields", self._fields_are_well)
-        look_at("Slack", self._slack_is_well)
-        return findings
-
-    def _fields_are_well(self) -> str:
-        errors = [each for each in self.check_live() if each["severity"] == "error"]
-        if errors:
-            raise ConfigError(
-                f"{errors[0]['where']}: {errors[0]['message']}", next_step="bridge check --live tells all of them."
-            )
-        return "both systems have every field the mappings name"
-
-    def _slack_is_well(self) -> str:
-        poster = self.reports.poster()
-        return "not set up; reports stay in the ledger, the page and CSV" if poster is None else poster.identity()
+        return checks.check_live(self, repin=repin)
 
     # ── telling ──
 
@@ -387,6 +440,10 @@ class App:
     def plan_text(self, plan: Plan, mapping: str) -> str:
         """A plan as text, whole."""
         return as_text(plan, title=mapping, sentence=self.sentence(mapping))
+
+    def here(self) -> dt.datetime:
+        """The time in the settings' time zone, which decides what day it is."""
+        return self.clock().astimezone(ZoneInfo(self.settings.timezone))
 
     def local_time(self, moment: dt.datetime | None) -> str:
         """A moment in the settings' time zone, to the minute."""
@@ -413,6 +470,13 @@ class App:
         ]
 
     @cached_property
+    def boards(self) -> "Boards":
+        """What shows discrepancies inside the two systems."""
+        from bridge.app.boards import Boards
+
+        return Boards(self)
+
+    @cached_property
     def reports(self) -> "Reports":
         """What tells people."""
         from bridge.app.reports import Reports
@@ -426,11 +490,11 @@ class App:
             address=self.address,
         )
 
-    def tell(self) -> list[BridgeError]:
-        """Send what is due to Slack if it is set up; the problems, none of which is worth a run."""
+    def tell(self, *, digests: bool = True) -> list[BridgeError]:
+        """Send what is due to Slack if it is set up, without `digests` only of outages; no problem is worth a run."""
         if self.settings.slack.bot_token is None and self.settings.slack.webhook_url is None:
             return []
-        return self.reports.send().problems
+        return self.reports.send(digests=digests).problems
 
     def standing(self) -> dict[str, Any]:
         """How things stand, for `bridge status`: per mapping and per API account."""

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bridge.civicrm import memberships
+from bridge.civicrm import groups, memberships
 from bridge.civicrm.client import Call, CivicrmClient
-from bridge.civicrm.related import ITSELF
+from bridge.civicrm.related import ITSELF, SEVERAL
 from bridge.civicrm.schema import Spot
 from bridge.civicrm.view import View, country_of
 from bridge.civicrm.wire import Answer
@@ -41,16 +41,17 @@ def apply(client: CivicrmClient, view: View, changes: Sequence[Change]) -> list[
     """How each change ended, in order."""
     try:
         standing = _as_they_stand(client, view, changes)
+        joined = _groups_joined(client, view, changes)
     except BridgeError as error:
         return [Outcome(written=Written.NOT_SENT, reason=error.message)] * len(changes)
     outcomes: dict[int, Outcome] = {}
-    calls: dict[int, list[Call]] = {}
+    steps: dict[int, list[_Step]] = {}
     for index, change in enumerate(changes):
         try:
-            calls[index] = _Writer(view, change, standing).calls()
+            steps[index] = _Writer(view, change, standing, joined).steps()
         except _Refused as refused:
             outcomes[index] = refused.outcome
-    outcomes.update(_written(client, view, {index: (changes[index], own) for index, own in calls.items()}))
+    outcomes.update(_written(client, view, {index: (changes[index], own) for index, own in steps.items()}))
     return [outcomes[index] for index in range(len(changes))]
 
 
@@ -79,20 +80,39 @@ def _as_they_stand(client: CivicrmClient, view: View, changes: Sequence[Change])
     return {str(id_): (raws[id_], rows[id_]) for id_ in raws}
 
 
-class _Writer:
-    """The calls of one change, or why there are none."""
+def _groups_joined(client: CivicrmClient, view: View, changes: Sequence[Change]) -> dict[str, groups.Known]:
+    """By alias, the rows that the contacts have for the groups a change is to write; none where no change writes groups."""
+    found: dict[str, groups.Known] = {}
+    for alias, related in view.mapping.civicrm.related.items():
+        ids = [int(each.id) for each in changes if each.id and any(cell.path == alias for cell in each.cells)]
+        if related.set is not None and ids:
+            found[alias] = groups.known(client, related, ids)
+    return found
 
-    def __init__(self, view: View, change: Change, standing: _Standing) -> None:
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One request of a change, and the fields it writes."""
+
+    call: Call
+    fields: tuple[str, ...]
+
+
+class _Writer:
+    """The requests of one change, or why there are none."""
+
+    def __init__(self, view: View, change: Change, standing: _Standing, joined: Mapping[str, groups.Known]) -> None:
+        self._joined = joined
         self._view = view
         self._change = change
         found = standing.get(change.id or "")
         self._raw: Mapping[str, Any] = found[0] if found else {}
         self._row = found[1] if found else None
 
-    def calls(self) -> list[Call]:
+    def steps(self) -> list[_Step]:
         """The writes, related rows first. Raises _Refused with STALE or REFUSED."""
         if self._change.action is Action.CREATE:
-            return [Call(self._view.entity, "create", {"values": self._create_values()})]
+            return [_Step(Call(self._view.entity, "create", {"values": self._create_values()}), ())]
         self._check_unmoved()
         by_alias: dict[str | None, list[CellChange]] = {}
         for cell in self._change.cells:
@@ -101,8 +121,20 @@ class _Writer:
                 raise _refuse(f"CiviCRM takes no values for {cell.path}.")
             by_alias.setdefault(spot.alias, []).append(cell)
         return [
-            self._update(alias, by_alias[alias]) for alias in sorted(by_alias, key=lambda alias: (alias is None, alias or ""))
+            _Step(call, tuple(cell.field for cell in cells))
+            for alias, cells in sorted(by_alias.items(), key=lambda each: (each[0] is None, each[0] or ""))
+            for call in self._calls(alias, cells)
         ]
+
+    def _calls(self, alias: str | None, cells: Sequence[CellChange]) -> list[Call]:
+        """The requests for the cells of one row; for a set of groups one for each that is joined or left."""
+        related = self._view.mapping.civicrm.related.get(alias or "")
+        if alias is None or related is None or related.set is None:
+            return [self._update(alias, cells)]
+        [cell] = cells
+        self._check_value(cell, self._spot(cell))
+        rows, contact = self._joined.get(alias, {}), int(self._change.id or 0)
+        return groups.calls(related, contact, cell.before_raw, cell.after_raw, rows)
 
     def _check_unmoved(self) -> None:
         row = self._row
@@ -132,6 +164,8 @@ class _Writer:
         return values | self._countries(values)
 
     def _update(self, alias: str | None, cells: Sequence[CellChange]) -> Call:
+        if alias is not None and (self._row is None or alias not in self._row.extra):
+            return self._add(alias, cells)
         entity, where = self._target(alias)
         values: dict[str, Json] = {}
         for cell in cells:
@@ -144,13 +178,30 @@ class _Writer:
             where.append(["status_id", "=", self._standing(alias)["status_id"]])
         return Call(entity, "update", {"where": where, "values": values | self._countries(values)})
 
+    def _add(self, alias: str, cells: Sequence[CellChange]) -> Call:
+        """The related row that is not there yet: the record's own, inside the mapping's conditions, an activity from us."""
+        related = self._view.mapping.civicrm.related[alias]
+        if not related.add:
+            raise _refuse(f"There is no {alias} record to write to.")
+        own = int(self._change.id or 0)
+        values: dict[str, Json] = {related.by: [own] if related.by in SEVERAL else own}
+        if related.entity == "Activity":
+            values["source_contact_id"] = self._view.me
+        values |= {str(each[0]): each[2] for each in related.where if isinstance(each, list) and each[1] == "="}
+        for cell in cells:
+            spot = self._spot(cell)
+            self._check_value(cell, spot)
+            values[spot.inner] = cell.after_raw
+        return Call(related.entity, "create", {"values": values})
+
     def _target(self, alias: str | None) -> tuple[str, list[Any]]:
         """The entity to update, and the conditions that pick the row and keep out of the trash."""
         if alias is None:
             hidden = [["is_deleted", "=", False]] if self._view.is_contact else []
             return self._view.entity, [["id", "=", int(self._change.id or 0)], *hidden]
         related = self._view.mapping.civicrm.related[alias]
-        return related.entity, [["id", "=", self._standing(alias)["id"]], [related.by, "=", int(self._change.id or 0)]]
+        whose = [] if related.by in SEVERAL else [[related.by, "=", int(self._change.id or 0)]]
+        return related.entity, [["id", "=", self._standing(alias)["id"]], *whose]
 
     def _standing(self, alias: str | None) -> dict[str, Any]:
         """What the row as it stands keeps for the recipes."""
@@ -247,7 +298,7 @@ def _id_of(holder: Row | Change, spot: Spot) -> Json:
 
 
 def _written(
-    client: CivicrmClient, view: View, changes: Mapping[int, tuple[Change, list[Call]]]
+    client: CivicrmClient, view: View, changes: Mapping[int, tuple[Change, list[_Step]]]
 ) -> Iterator[tuple[int, Outcome]]:
     """The outcome of every change that was cleared, by its place."""
     if not changes:
@@ -255,28 +306,34 @@ def _written(
     ids = [int(change.id) for change, _ in changes.values() if change.id is not None]
     after = view.calls(ids) if ids else []
     try:
-        parts = client.write_many([*(call for _, calls in changes.values() for call in calls), *after])
+        parts = client.write_many([*(step.call for _, steps in changes.values() for step in steps), *after])
     except BridgeError as error:
         lost = Written.IN_DOUBT if isinstance(error, OutcomeUnknown) else Written.NOT_SENT
         yield from ((index, Outcome(written=lost, reason=error.message)) for index in changes)
         return
-    own, back = parts[: len(parts) - len(after)], parts[len(parts) - len(after) :]
+    own, back = [_refused_as_double(each) for each in parts[: len(parts) - len(after)]], parts[len(parts) - len(after) :]
     rows = _rows(view, back)
     shared: list[tuple[int, _Parts]] = []
-    for index, (_, calls) in changes.items():
-        shared.append((index, own[: len(calls)]))
-        own = own[len(calls) :]
+    for index, (_, steps) in changes.items():
+        shared.append((index, own[: len(steps)]))
+        own = own[len(steps) :]
     made = {
         index: part.values[0]["id"] for index, (part,) in _creates(changes, shared) if isinstance(part, Answer) and part.values
     }
     rows |= _read_back(client, view, list(made.values()))
     for index, mine in shared:
-        change = changes[index][0]
-        yield index, _outcome(mine, rows.get(made.get(index, int(change.id or 0))))
+        change, steps = changes[index]
+        yield index, _outcome(steps, mine, rows.get(made.get(index, int(change.id or 0))))
+
+
+def _refused_as_double(part: Answer | RequestRejected | AuthRejected) -> Answer | RequestRejected | AuthRejected:
+    """What CiviCRM said to a write; of a relationship that is there already it says 200, with the other one's id (C11)."""
+    double = part.values[0].get("duplicate_id") if isinstance(part, Answer) and part.values else None
+    return part if double is None else RequestRejected(f"CiviCRM has the same relationship already, number {double}.")
 
 
 def _creates(
-    changes: Mapping[int, tuple[Change, list[Call]]], shared: Sequence[tuple[int, _Parts]]
+    changes: Mapping[int, tuple[Change, list[_Step]]], shared: Sequence[tuple[int, _Parts]]
 ) -> Iterator[tuple[int, _Parts]]:
     return ((index, parts) for index, parts in shared if changes[index][0].action is Action.CREATE)
 
@@ -302,15 +359,17 @@ def _read_back(client: CivicrmClient, view: View, ids: Sequence[int]) -> dict[in
         return {}
 
 
-def _outcome(parts: _Parts, row: Row | None) -> Outcome:
-    """How one change ended, by what CiviCRM said to each of its calls and what is there now."""
-    landed = any(isinstance(part, Answer) and part.values for part in parts)
+def _outcome(steps: Sequence[_Step], parts: _Parts, row: Row | None) -> Outcome:
+    """How one change ended, by what CiviCRM said to each of its requests and what is there now."""
+    taken = [isinstance(part, Answer) and bool(part.values) for part in parts]
+    if row is None and any(taken):
+        return Outcome(written=Written.IN_DOUBT, reason="CiviCRM took the write and the record could not be read back.")
+    landed = tuple(field for step, took in zip(steps, taken, strict=True) if took for field in step.fields)
     partly = " Other cells of the change were written." if landed else ""
     refusal = next((part for part in parts if isinstance(part, BridgeError)), None)
     if refusal is not None:
-        return Outcome(written=Written.REFUSED, row=row, reason=refusal.message + partly)
-    if any(isinstance(part, Answer) and not part.values for part in parts):
-        return Outcome(written=Written.STALE, row=row, reason=f"The record moved between the check and the write.{partly}")
-    if row is None:
-        return Outcome(written=Written.IN_DOUBT, reason="CiviCRM took the write and the record could not be read back.")
+        return Outcome(written=Written.REFUSED, row=row, reason=refusal.message + partly, landed=landed)
+    if not all(taken):
+        moved = f"The record moved between the check and the write.{partly}"
+        return Outcome(written=Written.STALE, row=row, reason=moved, landed=landed)
     return Outcome(written=Written.DONE, row=row)

@@ -10,7 +10,7 @@ import structlog
 
 from bridge.civicrm.client import Call, CivicrmClient
 from bridge.civicrm.pages import left_out
-from bridge.civicrm.schema import CONTACTS, Schema, Spot, sights
+from bridge.civicrm.schema import CONTACTS, Schema, Spot, fields_of, sights
 from bridge.civicrm.view import View, offset_of
 from bridge.civicrm.wire import Answer
 from bridge.core.mapping import Mapping, Mode, Unmatched
@@ -19,16 +19,22 @@ from bridge.errors import AuthRejected, RequestRejected
 
 log = structlog.get_logger()
 
+_SITE_NOW = Call(
+    "Contact", "get", {"select": ["NOW() AS site_now"], "where": [["is_deleted", "IN", [True, False]]], "limit": 1}
+)
 _GROUPS = frozenset({"AND", "OR", "NOT"})
 _ROLE = "Give the service account's role the permission (see the role recipe in the README)."
 
 
-def look(client: CivicrmClient, schema: Schema, mapping: Mapping, now: dt.datetime) -> View:
+def look(client: CivicrmClient, schema: Schema, mapping: Mapping, now: dt.datetime, *, me: int | None = None) -> View:
     """What `mapping` sees: its paths in the schema, less those that a real read leaves out without a word.
 
     Raises AuthRejected where the account may not read an entity of the mapping, or not write one that it should.
     """
+    entities = {mapping.civicrm.entity, *(each.entity for each in mapping.civicrm.related.values())}
+    client.ask_ahead([*map(_actions_of, sorted(entities)), *map(fields_of, sorted(entities)), _SITE_NOW])
     actions = _permitted(client, mapping)
+    schema.load(mapping)
     view = View(
         mapping=mapping,
         spots=_located(schema, mapping, mapping.paths(Side.CIVICRM)),
@@ -37,6 +43,7 @@ def look(client: CivicrmClient, schema: Schema, mapping: Mapping, now: dt.dateti
         offset=_offset(client, mapping, now),
         dated="modified_date" in schema.fields(mapping.civicrm.entity),
         merges="getMergedTo" in actions,
+        me=me,
     )
     samples = _samples(client, view)
     _check_access(client, mapping, samples[None])
@@ -58,8 +65,13 @@ def _permitted(client: CivicrmClient, mapping: Mapping) -> frozenset[str]:
 
 def _actions(client: CivicrmClient, entity: str) -> frozenset[str]:
     """What `getActions` names: only what this account may run."""
-    ask = functools.partial(client.read, entity, "getActions", {"select": ["name"]})
+    asked = _actions_of(entity)
+    ask = functools.partial(client.read, asked.entity, asked.action, asked.params)
     return frozenset(row["name"] for row in client.remember(("actions", entity), ask).values)
+
+
+def _actions_of(entity: str) -> Call:
+    return Call(entity, "getActions", {"select": ["name"]})
 
 
 def _check(entity: str, needed: set[str], actions: frozenset[str]) -> None:
@@ -71,8 +83,9 @@ def _updates(mapping: Mapping, alias: str | None) -> set[str]:
     """`update`, where the mapping may write to the related row `alias`, or to the record itself (None)."""
     related = mapping.civicrm.related
     heads = {(each.at.civicrm or "").partition(".")[0] for each in mapping.fields.values() if each.may_write(Side.CIVICRM)}
-    written = heads - related.keys() if alias is None else heads & {alias if related[alias].pick else ""}
-    return {"update"} if written and mapping.mode is Mode.CORRECT else set()
+    written = heads - related.keys() if alias is None else heads & {alias if related[alias].pick or related[alias].set else ""}
+    adds = {"create"} if alias is not None and (related[alias].add or related[alias].set) else set[str]()
+    return {"update", *adds} if written and mapping.mode is Mode.CORRECT else set()
 
 
 def _creates(mapping: Mapping) -> set[str]:
@@ -105,9 +118,8 @@ def _samples(client: CivicrmClient, view: View) -> dict[str | None, Answer]:
 
 def _offset(client: CivicrmClient, mapping: Mapping, now: dt.datetime) -> dt.timedelta:
     """How far the site's clock is from UTC today, by its own word; as the mapping's zone has it where it says none."""
-    params = {"select": ["NOW() AS site_now"], "where": [["is_deleted", "IN", [True, False]]], "limit": 1}
     try:
-        row = next(iter(client.read("Contact", "get", params).values), {})
+        row = next(iter(client.read(_SITE_NOW.entity, _SITE_NOW.action, _SITE_NOW.params).values), {})
         return offset_of(row["site_now"], now)
     except (RequestRejected, KeyError, TypeError, ValueError):
         log.info("site clock not told", zone=mapping.timezone)

@@ -13,6 +13,9 @@ from bridge.core.record import Json
 ITSELF = ""
 """The key, in `Row.extra`, of the record's own standing where the record is a membership; related rows use their alias."""
 
+SEVERAL = frozenset({"target_contact_id", "assignee_contact_id"})
+"""Fields of activities that hold several ids: read as a list (of texts on 5.78), and never tried as a condition."""
+
 MEMBERSHIP_STANDING = ("contact_id", "owner_membership_id", "is_override", "status_id", "status_id:name")
 """What the recipes for memberships need to know of a row."""
 
@@ -28,10 +31,9 @@ class Join:
     def select(self) -> list[str]:
         """The fields to ask for, besides the id."""
         wanted = {self.related.by}
-        if self.related.sum is not None:
-            wanted.add(self.related.sum)
+        wanted.update(filter(None, (self.related.sum, self.related.set)))
         if (pick := self.related.pick) is not None:
-            wanted.update(self.paths, pick.prefer, [pick.latest] if pick.latest else [])
+            wanted.update(self.paths, pick.prefer, filter(None, (pick.latest, pick.earliest)))
             if self.related.entity == "Membership":
                 wanted.update(MEMBERSHIP_STANDING)
         return sorted(wanted)
@@ -39,14 +41,21 @@ class Join:
     @property
     def where(self) -> list[Json]:
         """Which rows count."""
-        return [*scope(self.related.entity, self.related.where), [self.related.by, "IS NOT NULL"]]
+        whose: list[Json] = [] if self.related.by in SEVERAL else [[self.related.by, "IS NOT NULL"]]
+        return [*scope(self.related.entity, self.related.where), *whose]
+
+    def of(self, ids: Sequence[int]) -> list[Json]:
+        """Which rows count and belong to these records; where they cannot be asked by whom they belong to, all that count."""
+        return self.where if self.related.by in SEVERAL else [*self.where, [self.related.by, "IN", list(ids)]]
 
     def group(self, rows: Rows) -> dict[str, Rows]:
         """`rows` by the id of the record they belong to."""
         found: dict[str, Rows] = defaultdict(list)
         for row in rows:
-            if row[self.related.by] is not None:
-                found[str(row[self.related.by])].append(row)
+            whose = row[self.related.by]
+            for each in whose if isinstance(whose, list) else [whose]:
+                if each is not None:
+                    found[str(each)].append(row)
         return found
 
     def values(self, rows: Rows) -> dict[str, Json]:
@@ -56,6 +65,9 @@ class Join:
             return {alias: len(rows)}
         if self.related.sum is not None:
             return {alias: str(total(row[self.related.sum] for row in rows))}
+        if self.related.set is not None:
+            found = {str(row[self.related.set]) for row in rows if row[self.related.set] is not None}
+            return {alias: list[Json](sorted(found))}
         row = picked(self.related.pick or Pick(), rows)
         return {f"{alias}.{path}": row[path] if row else None for path in self.paths}
 
@@ -77,7 +89,7 @@ def standing(entity: str, row: Mapping[str, Any]) -> dict[str, Json]:
 
 
 def picked(pick: Pick, rows: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-    """The row that is meant: best by preference, then latest (no end is latest of all), then the highest id."""
+    """The row that is meant: best by preference, then latest (no end is latest of all) or earliest, then the highest id."""
     return min(rows, key=lambda row: (*_preference(pick, row), _lateness(pick, row), -row["id"]), default=None)
 
 
@@ -100,7 +112,12 @@ def _same(found: Json, wanted: Json) -> bool:
 
 
 def _lateness(pick: Pick, row: Mapping[str, Any]) -> tuple[int, ...]:
-    """Sorts later dates first, as ISO text by its characters. No end is later than any; another date that is blank, earlier."""
+    """Sorts later dates first, or earlier ones, as ISO text by its characters.
+
+    No end is later than any; another date that is blank is earlier than any for `latest`, and later than any for `earliest`.
+    """
+    if pick.earliest is not None:
+        return tuple(map(ord, str(row[pick.earliest] or chr(_BEYOND - 1))))
     if pick.latest is None:
         return ()
     if not (text := str(row[pick.latest] or "")):

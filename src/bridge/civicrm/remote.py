@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import structlog
@@ -9,9 +10,10 @@ import structlog
 from bridge.civicrm import changes as writing
 from bridge.civicrm import fate
 from bridge.civicrm.client import Call, CivicrmClient
-from bridge.civicrm.pages import Rows, Swept, sweep
+from bridge.civicrm.pages import FIRST_PAGE, LARGEST_PAGE, Rows, Swept, sizes, sweep
 from bridge.civicrm.preflight import look
-from bridge.civicrm.schema import Schema, drift
+from bridge.civicrm.schema import CONTACTS, Schema, drift
+from bridge.civicrm.sweeps import Sweeps
 from bridge.civicrm.view import View, zone_name
 from bridge.core.mapping import Mapping as FieldMapping
 from bridge.core.plan import Action, Change
@@ -33,13 +35,25 @@ _NEXT_RUN = "Nothing: the next run tries again."
 
 
 class CivicrmRemote:
-    """One mapping's side in CiviCRM. `page_size` is the most rows asked for at once; `clock` tells the time in UTC."""
+    """One mapping's side in CiviCRM; `clock` tells the time in UTC, and the mappings of a run share its `sweeps`.
+
+    `page_size` is how many rows a pull asks for at first, if not as many as their fields suggest.
+    """
 
     side = Side.CIVICRM
     batch_size = 50
 
-    def __init__(self, client: CivicrmClient, mapping: FieldMapping, *, page_size: int = 500, clock: Clock) -> None:
+    def __init__(
+        self,
+        client: CivicrmClient,
+        mapping: FieldMapping,
+        *,
+        page_size: int | None = None,
+        clock: Clock,
+        sweeps: Sweeps | None = None,
+    ) -> None:
         self._client = client
+        self._sweeps = sweeps or Sweeps()
         self._mapping = mapping
         self._page_size = page_size
         self._clock = clock
@@ -52,14 +66,14 @@ class CivicrmRemote:
 
         Raises AuthRejected where the account may not read an entity of the mapping, or not write one it should.
         """
-        who = self._client.identity()
+        who = self._client.remember("identity", self._client.identity)
         schema = Schema(self._client)
-        self._seen = view = look(self._client, schema, self._mapping, self._clock())
+        self._seen = view = look(self._client, schema, self._mapping, self._clock(), me=who.contact_id)
         return Sight(
             side=self.side,
             identity=f"contact {who.contact_id}",
             fields=view.fields,
-            drift=drift(self._mapping, view.fields, pins),
+            drift=drift(schema, self._mapping, view.fields, pins),
             names=schema.names(self._mapping),
             timezone=zone_name(view.offset, self._mapping.timezone, self._clock()),
         )
@@ -67,7 +81,8 @@ class CivicrmRemote:
     @property
     def _view(self) -> View:
         if self._seen is None:
-            self._seen = look(self._client, Schema(self._client), self._mapping, self._clock())
+            who = self._client.identity()
+            self._seen = look(self._client, Schema(self._client), self._mapping, self._clock(), me=who.contact_id)
         return self._seen
 
     # ── reading ──
@@ -94,14 +109,36 @@ class CivicrmRemote:
         note = " ".join(filter(None, (swept.note, _doubled(swept))))
         return Pulled(rows=rows, complete=not swept.note, pulled_at=started, whole=not delta, note=note)
 
+    def sample(self, most: int, progress: Progress = silent) -> Sequence[Row]:
+        """At most so many records in scope, the oldest first, without related rows: `read` brings those by id."""
+        view = self._view
+
+        def tell(done: int, total: int | None) -> None:
+            progress(f"CiviCRM {view.entity}", done, min(total, most) if total is not None else None)
+
+        swept = sweep(
+            self._client, view.entity, view.select, view.where, page_size=self._page_size or FIRST_PAGE, tell=tell, most=most
+        )
+        return [view.row(raw, {}) for raw in swept.rows[:most]]
+
     def _sweep(self, entity: str, select: Sequence[str], where: Sequence[Any], progress: Progress) -> Swept:
         """Every row, swept a second time where people added or removed some during the first."""
 
         def tell(done: int, total: int | None) -> None:
             progress(f"CiviCRM {entity}", done, total)
 
-        swept = sweep(self._client, entity, select, where, page_size=self._page_size, tell=tell)
-        return swept if not swept.note else sweep(self._client, entity, select, where, page_size=self._page_size, tell=tell)
+        def load(also: frozenset[str]) -> Swept:
+            fields = 1 + len(select) + len(also)
+            first, largest = sizes(fields, self._sweeps.borne) if self._page_size is None else (self._page_size, LARGEST_PAGE)
+            ask = partial(
+                sweep, self._client, entity, select, where, page_size=first, largest_page=largest, tell=tell, also=also
+            )
+            swept = ask()
+            swept = ask() if swept.note else swept
+            self._sweeps.borne = max(self._sweeps.borne, swept.largest * fields)
+            return swept
+
+        return self._sweeps.rows(self._mapping.name, entity, select, where, load)
 
     def read(self, ids: Collection[str]) -> Mapping[str, Found]:
         """Each id's row and whereabouts. One that cannot be seen counts as purged only if the trash can be seen."""
@@ -172,8 +209,10 @@ class CivicrmRemote:
         batches = -(-len(changes) // self.batch_size)
         return batches * (3 if any(change.action is Action.CREATE for change in changes) else 2)
 
-    def address(self, id: str) -> str:  # noqa: A002  # the record's native id, as everywhere
-        """The record's page in CiviCRM."""
+    def address(self, id: str) -> str | None:  # noqa: A002  # the record's native id, as everywhere
+        """The record's page in CiviCRM. None where its id alone opens none: a relationship's needs one of its contacts."""
+        if self._mapping.civicrm.entity not in (*CONTACTS, "Membership"):
+            return None
         if self._mapping.civicrm.entity == "Membership":
             return self._client.site.page("contact/view/membership", reset="1", action="view", id=id)
         return self._client.site.page("contact/view", reset="1", cid=id)

@@ -3,11 +3,13 @@
 CiviCRM drops an unknown field of `select` without a word, so that a path nobody checked would read as blank.
 """
 
+import dataclasses
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bridge.civicrm.client import CivicrmClient
+from bridge.civicrm import groups
+from bridge.civicrm.client import Call, CivicrmClient
 from bridge.civicrm.wire import FIELDS, OPTIONS, FieldSpec, OptionSpec
 from bridge.core.mapping import Mapping as FieldMapping
 from bridge.core.mapping import Related
@@ -57,6 +59,8 @@ class Spot:
     spec: FieldSpec
     suffix: str = ""
     via: tuple[str, ...] = ()
+    among: frozenset[str] | None = None
+    """The only words it may hold, where the mapping's conditions name them."""
 
     @property
     def kind(self) -> str:
@@ -102,6 +106,19 @@ class Schema:
             self._fields[entity] = self._client.remember(("fields", entity), lambda: self._load(entity))
         return self._fields[entity]
 
+    def load(self, mapping: FieldMapping) -> None:
+        """Ask for the fields of all that the mapping reads in two requests: its entities, then what they are joined to."""
+        own = {mapping.civicrm.entity, *(each.entity for each in mapping.civicrm.related.values())}
+        self._client.ask_ahead([fields_of(entity) for entity in sorted(own)])
+        heads = {head for path in mapping.paths(Side.CIVICRM) for head in path.partition(":")[0].split(".")[:-1]}
+        joined = {
+            spec.fk_entity
+            for entity in own
+            for name, spec in self.fields(entity).items()
+            if spec.fk_entity and (name in heads or _LOCATION.fullmatch(name))
+        }
+        self._client.ask_ahead([fields_of(entity) for entity in sorted(joined - own)])
+
     def locate(self, mapping: FieldMapping, path: str) -> Spot | None:
         """Where `path` of `mapping` leads, or None where it leads nowhere or to what the account may not see."""
         alias, _, rest = path.partition(".")
@@ -110,16 +127,18 @@ class Schema:
             return self._spot(path, None, path, mapping.civicrm.entity)
         if related.pick is not None:
             return self._spot(path, alias, rest, related.entity)
-        return self._number(path, related)
+        return self._number(path, related) if related.set is None else self._set(path, related, related.set)
 
     def options(self, spots: Iterable[Spot]) -> dict[str, tuple[Option, ...]]:
         """The options of every spot that has some, by path. `Option.name` is the word a cell read at that path holds."""
         choices = [spot for spot in spots if spot.has_options]
+        self._client.ask_ahead([_options_of(entity, choices) for entity in sorted({spot.entity for spot in choices})])
         loaded = {entity: self._load_options(entity, choices) for entity in {spot.entity for spot in choices}}
         return {
             spot.path: tuple(
                 Option(id=str(option.id), name=option.word(spot.suffix))
                 for option in loaded[spot.entity].get(spot.spec.name, ())
+                if spot.among is None or option.word(spot.suffix) in spot.among
             )
             for spot in choices
         }
@@ -130,6 +149,14 @@ class Schema:
         for alias, related in mapping.civicrm.related.items():
             found.extend(f"{alias}.{name}" for name in self._names(related.entity)) if related.pick else found.append(alias)
         return tuple(sorted(found))
+
+    def present(self, mapping: FieldMapping, path: str, stable_id: str) -> str:
+        """The path that leads today to the field of this `stable_id`, once found at `path`; empty if there is none."""
+        alias, _, rest = path.partition(".")
+        related = mapping.civicrm.related.get(alias)
+        entity, inner, head = (related.entity, rest, f"{alias}.") if related else (mapping.civicrm.entity, path, "")
+        name = next((spec.name for spec in self.fields(entity).values() if spec.stable_id == stable_id), "")
+        return f"{head}{name}{''.join(inner.partition(':')[1:])}" if name else ""
 
     def _names(self, entity: str) -> Iterable[str]:
         for spec in self.fields(entity).values():
@@ -146,6 +173,16 @@ class Schema:
         kind = fields[related.sum].data_type if related.sum is not None else "Integer"
         spec = FieldSpec(name=related.sum or "count", type="Extra", data_type=kind, readonly=True)
         return Spot(path=path, alias=related.alias, inner=related.sum or "id", entity=related.entity, spec=spec)
+
+    def _set(self, path: str, related: Related, inner: str) -> Spot | None:
+        """The values of a field over several rows; only the groups of a contact can be written."""
+        found = self._spot(path, related.alias, inner, related.entity)
+        if found is None or related.by not in self.fields(related.entity):
+            return None
+        spec = found.spec.model_copy(update={"serialize": 1, "readonly": related.entity != groups.ENTITY})
+        named = [each[2] for each in related.where if isinstance(each, list) and each[:2] == [inner, "IN"]]
+        among = [frozenset(map(str, each)) for each in named if isinstance(each, list)]
+        return dataclasses.replace(found, spec=spec, among=among[0] if among else None)
 
     def _spot(self, path: str, alias: str | None, inner: str, entity: str) -> Spot | None:
         if (found := self._follow(entity, inner.partition(":")[0])) is None:
@@ -170,17 +207,25 @@ class Schema:
         return None
 
     def _load(self, entity: str) -> Mapping[str, FieldSpec]:
-        rows = self._client.read(entity, "getFields", {"loadOptions": False}).values
+        asked = fields_of(entity)
+        rows = self._client.read(asked.entity, asked.action, asked.params).values
         return {spec.name: spec for spec in FIELDS.validate_python(rows)}
 
     def _load_options(self, entity: str, spots: Iterable[Spot]) -> Mapping[str, tuple[OptionSpec, ...]]:
-        names = sorted({spot.spec.name for spot in spots if spot.entity == entity})
-        return self._client.remember(("options", entity, *names), lambda: self._ask_options(entity, names))
-
-    def _ask_options(self, entity: str, names: list[str]) -> Mapping[str, tuple[OptionSpec, ...]]:
-        params = {"loadOptions": ["id", "name", "label"], "where": [["name", "IN", names]], "select": ["name", "options"]}
-        rows = FIELDS.validate_python(self._client.read(entity, "getFields", params).values)
+        asked = _options_of(entity, spots)
+        rows = FIELDS.validate_python(self._client.read(asked.entity, asked.action, asked.params).values)
         return {row.name: tuple(OPTIONS.validate_python(row.options)) for row in rows if isinstance(row.options, list)}
+
+
+def fields_of(entity: str) -> Call:
+    """What asks for the fields of an entity, their options left out."""
+    return Call(entity, "getFields", {"loadOptions": False})
+
+
+def _options_of(entity: str, spots: Iterable[Spot]) -> Call:
+    names = sorted({spot.spec.name for spot in spots if spot.entity == entity})
+    params = {"loadOptions": ["id", "name", "label"], "where": [["name", "IN", names]], "select": ["name", "options"]}
+    return Call(entity, "getFields", params)
 
 
 def sights(spots: Mapping[str, Spot], options: Mapping[str, tuple[Option, ...]], *, writable: bool) -> dict[str, FieldSight]:
@@ -188,7 +233,7 @@ def sights(spots: Mapping[str, Spot], options: Mapping[str, tuple[Option, ...]],
     return {
         path: FieldSight(
             path=path,
-            id=spot.spec.name,
+            id=spot.spec.stable_id,
             name=path,
             kind=spot.kind,
             writable=writable and spot.may_write,
@@ -199,12 +244,16 @@ def sights(spots: Mapping[str, Spot], options: Mapping[str, tuple[Option, ...]],
     }
 
 
-def drift(mapping: FieldMapping, fields: Mapping[str, FieldSight], pins: Mapping[str, FieldSight]) -> tuple[Drift, ...]:
+def drift(
+    schema: Schema, mapping: FieldMapping, fields: Mapping[str, FieldSight], pins: Mapping[str, FieldSight]
+) -> tuple[Drift, ...]:
     """What became of the mapped paths since `pins`, in the order of the paths."""
     found: list[Drift] = []
     for path in sorted(mapping.paths(Side.CIVICRM)):
         now, pin = fields.get(path), pins.get(path)
-        if now is None:
+        if now is None and pin is not None and (called := schema.present(mapping, path, pin.id)):
+            found.append(Drift(path=path, fault=Fault.RENAMED, detail=f"{path} is called {called} now.", now=called))
+        elif now is None:
             found.append(Drift(path=path, fault=Fault.GONE, detail=f"{path}: no such field, or this account may not see it"))
         elif pin is not None and now.kind != pin.kind:
             found.append(Drift(path=path, fault=Fault.RETYPED, detail=f"{path}: was {pin.kind}, is {now.kind}"))

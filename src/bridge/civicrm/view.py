@@ -14,8 +14,10 @@ from bridge.civicrm.schema import CONTACTS, Spot
 from bridge.core.mapping import Mapping as FieldMapping
 from bridge.core.record import Json, Row
 from bridge.core.sight import FieldSight
+from bridge.errors import UnexpectedAnswer
 
 _QUARTER = dt.timedelta(minutes=15)
+_WESTERNMOST, _EASTERNMOST = dt.timedelta(hours=-12), dt.timedelta(hours=14)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +37,8 @@ class View:
     """Whether the entity has a `modified_date`."""
     merges: bool
     """Whether the site can say what a contact was merged into (`getMergedTo`, CiviCRM 6.2 and later)."""
+    me: int | None = None
+    """The contact that bridge's key belongs to: the source of activities it makes."""
 
     @property
     def entity(self) -> str:
@@ -115,8 +119,8 @@ class View:
         return raws, rows
 
     def _related(self, join: Join, ids: Sequence[int]) -> Call:
-        where: list[Any] = [*join.where, [join.related.by, "IN", list(ids)]]
-        return Call(join.related.entity, "get", {"select": ["id", *join.select], "where": where, "orderBy": {"id": "ASC"}})
+        params = {"select": ["id", *join.select], "where": join.of(ids), "orderBy": {"id": "ASC"}}
+        return Call(join.related.entity, "get", params)
 
     def row(self, raw: Mapping[str, Any], related: Mapping[str, Rows]) -> Row:
         """The row of one record. `related` holds its related rows by alias."""
@@ -155,8 +159,17 @@ def offset_of(site_now: str, now: dt.datetime) -> dt.timedelta:
 
 
 def zone_name(offset: dt.timedelta, configured: str, now: dt.datetime) -> str:
-    """The site's zone: the configured one if it agrees with the site's clock today, else a fixed offset in whole hours."""
+    """The site's zone: the configured one if it agrees with the site's clock today, else a fixed offset in whole hours.
+
+    Raises UnexpectedAnswer for an offset that no zone has: then one of the two clocks is wrong.
+    """
     hours, rest = divmod(offset, dt.timedelta(hours=1))
     if now.astimezone(ZoneInfo(configured)).utcoffset() == offset or rest:
         return configured
+    if not _WESTERNMOST <= offset <= _EASTERNMOST:
+        raise UnexpectedAnswer(
+            f"CiviCRM's clock and this machine's, which says {now:%Y-%m-%d %H:%M} UTC, are {abs(hours)} hours apart: "
+            "no time zone is.",
+            next_step="Set whichever clock is wrong.",
+        )
     return f"Etc/GMT{-hours:+d}" if hours else "UTC"

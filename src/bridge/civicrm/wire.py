@@ -70,6 +70,12 @@ class FieldSpec(_Shape):
     options: Any = None
     suffixes: list[str] | None = None
     input_attrs: Any = None
+    custom_field_id: int | None = None
+
+    @property
+    def stable_id(self) -> str:
+        """What stays when the field is renamed: a custom field's number, or else its name."""
+        return f"custom_{self.custom_field_id}" if self.custom_field_id else self.name
 
     @property
     def max_length(self) -> int | None:
@@ -191,7 +197,7 @@ def _parsed(content: bytes) -> Json:
     """The JSON in `content`, or None where it is something else."""
     try:
         found: Json = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return found
 

@@ -29,7 +29,7 @@ _OURS = ("bridge.db", "bridge.db-wal", "bridge.db-shm", "bridge-report.html", "e
 def register(app: typer.Typer) -> None:
     """Add this group's commands."""
     app.command(epilog="Example: `bridge demo --serve`")(demo)
-    app.command(epilog="Example: `bridge sandbox --save sandbox-data`")(sandbox)
+    app.command(epilog="Example: `bridge sandbox --for dues-audit`, or `bridge sandbox --save sandbox-data`")(sandbox)
 
 
 def demo(
@@ -75,8 +75,9 @@ def _act(environment: dict[str, str], folder: Path, box: "Sandbox") -> None:
     with App(observing) as bridge:
         _step(1, "Checking the mappings: the language, round trips, their own examples, and both live schemas")
         _check(bridge)
-        _step(2, "Observing: pull both sides, compare, plan; nothing is written to either")
+        _step(2, "Observing: pull both sides, compare, plan; no record is corrected in either")
         _show_plans(bridge, _run(bridge, Kind.SWEEP))
+        typer.echo("  What was found also stands in Airtable's table Discrepancies, where staff assign, snooze and note.")
     with App(correcting) as bridge:
         _step(3, "Correcting: the same again, and now it writes what the mappings allow")
         _correct(bridge)
@@ -177,17 +178,17 @@ def _clean(folder: Path) -> None:
         raise ConfigError(f"{folder} cannot be written: {error.strerror}.", next_step="choose another --dir.") from error
 
 
-def _settings(box: "Sandbox", folder: Path) -> dict[str, str]:
-    """The settings of the demo, also written as a file to be sourced."""
+def _settings(box: "Sandbox", folder: Path, ready: str | None = None) -> dict[str, str]:
+    """The settings of the demo, also written as a file to be sourced; those of a `ready` mapping have their own files."""
     import shlex
     import shutil
 
-    mappings = folder / "mappings"
-    shutil.copytree(_shipped(), mappings, dirs_exist_ok=True)
+    mappings, state = folder / (ready or "mappings"), folder / f"{ready or 'bridge'}.db"
+    shutil.copytree(_shipped() / "ready" / ready if ready else _shipped(), mappings, dirs_exist_ok=True)
     environment = {
         **box.environment(),
         "BRIDGE_MAPPINGS": str(mappings.resolve()),
-        "BRIDGE_STATE_URL": f"sqlite:///{(folder / 'bridge.db').resolve()}",
+        "BRIDGE_STATE_URL": f"sqlite:///{state.resolve()}",
         "BRIDGE_TIMEZONE": "America/New_York",
     }
     lines = [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
@@ -217,6 +218,12 @@ def sandbox(
     workers: Workers = 10_000,
     folder: Folder = Path("demo"),
     lift_rate_limit: Lift = False,
+    ready: Annotated[
+        str | None, typer.Option("--for", help="Hold the data of a ready mapping, such as dues-audit, and copy its files.")
+    ] = None,
+    members: Annotated[
+        int, typer.Option(max=200_000, help="How many members a ready mapping has that can grow: union-caucuses.")
+    ] = 0,
     save: Annotated[
         Path | None, typer.Option(help="Keep the systems' data in this folder, and go on from it next time.")
     ] = None,
@@ -224,7 +231,8 @@ def sandbox(
 ) -> None:
     """Run only the local CiviCRM, Airtable and Slack, until Ctrl-C.
 
-    Each can be told to misbehave: `curl -X POST URL/_sandbox/faults -d '{"kind": "drop_after", "action": "Contact/update"}'`.
+    Each can be told to misbehave:
+    `curl -X POST URL/_sandbox/faults -d '{"kind": "drop_after", "match": "Organization/update"}'`.
     """
     from bridge.sandbox import Sandbox
 
@@ -233,15 +241,34 @@ def sandbox(
     if save is not None and (save / "sandbox.json").is_file():
         box = Sandbox.load(save, rate_limit=limit, ports=ports)
     else:
-        box = Sandbox(coops, workers, rate_limit=limit, ports=ports)
+        box = Sandbox(coops, workers, rate_limit=limit, ports=ports, ready=_known(ready, members), members=members)
+        _forget_state(folder, ready)
     folder.mkdir(parents=True, exist_ok=True)
     with box:
-        _settings(box, folder)
+        _settings(box, folder, box.ready)
         _stay_with = folder / "environment.sh"
         typer.echo(f"Ready. In another terminal: `. {_stay_with}`, then for example `bridge plan`.")
         for name, url in box.urls.items():
             typer.echo(f"  {name}: {url}")
         _until_interrupted(lambda: box.save(save) if save is not None else None)
+
+
+def _known(ready: str | None, members: int) -> str | None:
+    """The name of a ready mapping, or none. ConfigError with the right names where there is none, or it has no `members`."""
+    from bridge.sandbox.ready import GROWING, SEEDS
+
+    if ready is not None and ready not in SEEDS:
+        raise ConfigError(f"No ready mapping is called {ready}; there are: {', '.join(sorted(SEEDS))}.", next_step="name one.")
+    if members and ready not in GROWING:
+        raise ConfigError(f"--members is for --for {', '.join(sorted(GROWING))}.", next_step="name it, or leave --members out.")
+    return ready
+
+
+def _forget_state(folder: Path, ready: str | None) -> None:
+    """A ready mapping is tried on new data each time: what an earlier trial knew of the old would only confuse."""
+    for ending in ("", "-wal", "-shm"):
+        if ready:
+            (folder / f"{ready}.db{ending}").unlink(missing_ok=True)
 
 
 def _until_interrupted(at_the_end: Callable[[], object]) -> None:

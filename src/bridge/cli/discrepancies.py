@@ -1,7 +1,6 @@
 """discrepancies: list, show, and a person's word on them."""
 
 import datetime as dt
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,10 +10,15 @@ from bridge.cli import screen
 from bridge.errors import ConfigError
 
 if TYPE_CHECKING:
-    from bridge.app import App
+    from collections.abc import Callable
+
+    from bridge.app.decisions import Word
     from bridge.core.ledger import Entry, Event
 
 app = typer.Typer(no_args_is_help=True, help="See what a person must see, and say what is to become of it.")
+
+_STATES = ("open", "snoozed", "accepted", "resolved")
+_SEVERITIES = ("low", "medium", "high")
 
 Key = Annotated[str, typer.Argument(help="The discrepancy's number, or its fingerprint.")]
 Note = Annotated[str, typer.Option(help="A remark that stays with it.")]
@@ -22,26 +26,31 @@ By = Annotated[str | None, typer.Option("--by", help="Who says so; your login un
 MappingOption = Annotated[str | None, typer.Option("--mapping", help="Only this mapping.")]
 StateOption = Annotated[str | None, typer.Option("--state", help="open, snoozed, accepted or resolved.")]
 CodeOption = Annotated[int | None, typer.Option("--code", help="Only this code, such as 204.")]
+RuleOption = Annotated[str | None, typer.Option("--rule", help="Only this rule of a mapping.")]
+SeverityOption = Annotated[str | None, typer.Option("--severity", help="low, medium or high.")]
+AssigneeOption = Annotated[str | None, typer.Option("--assignee", help="Only what is in these hands; `none` for nobody's.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 LanguageOption = Annotated[str | None, typer.Option("--language", help="en or es.")]
 
 
-@app.command("list", epilog="Example: `bridge discrepancies list --code 204 --json`")
+@app.command("list", epilog="Example: `bridge discrepancies list --severity high --assignee none`")
 def list_(
     mapping: MappingOption = None,
     state: StateOption = None,
     code: CodeOption = None,
+    rule: RuleOption = None,
+    severity: SeverityOption = None,
+    assignee: AssigneeOption = None,
     language: LanguageOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List discrepancies: the open ones, or those of a state."""
     from bridge.app import App
 
-    if state not in (None, "open", "snoozed", "accepted", "resolved"):
-        raise ConfigError(f"--state takes open, snoozed, accepted or resolved; found {state!r}.")
+    wanted = _wanted(state=state, code=code, rule=rule, severity=severity, assignee=assignee)
     with App.from_environment(remotes=False) as bridge:
         entries = bridge.store.ledger.list(mapping=mapping, state=state or (None if as_json else "open"), code=code)
-        rows = bridge.ledger_rows(entries, language)
+        rows = bridge.ledger_rows([each for each in entries if wanted(each)], language)
         if as_json:
             screen.as_json(rows)
             return
@@ -59,9 +68,10 @@ def list_(
 def show(key: Key, language: LanguageOption = None, as_json: JsonOption = False) -> None:
     """Show one discrepancy whole: what, since when, what to do, and what happened to it."""
     from bridge.app import App
+    from bridge.app.decisions import Decisions
 
     with App.from_environment(remotes=False) as bridge:
-        entry = _entry(bridge, key)
+        entry = Decisions(bridge, bridge.login).entry(key)
         events = bridge.store.ledger.events(fingerprint=entry.fingerprint)
         row = bridge.ledger_rows([entry], language)[0]
         if as_json:
@@ -70,8 +80,11 @@ def show(key: Key, language: LanguageOption = None, as_json: JsonOption = False)
             ]
             screen.as_json({**row, "history": history})
             return
-        sentence = bridge.language(language).discrepancy(entry, bridge.mapping_named(entry.discrepancy.mapping))
-        typer.echo(f"{row['id']}  {row['code']} {row['rule'] or ''}  {row['severity']}, {row['state']}, {row['days']} days")
+        speak = bridge.language(language)
+        sentence = speak.discrepancy(entry, bridge.mapping_named(entry.discrepancy.mapping))
+        typer.echo(
+            f"{row['id']}  {row['code']} {row['rule'] or ''}  {row['severity']}, {row['state']}, {speak.age(row['days'])}"
+        )
         typer.echo(sentence.what)
         typer.echo(sentence.do)
         for side, shown in entry.discrepancy.shown:
@@ -86,9 +99,12 @@ def show(key: Key, language: LanguageOption = None, as_json: JsonOption = False)
 
 @app.command(epilog="Example: `bridge discrepancies assign 17 maria`")
 def assign(
-    key: Key, assignee: Annotated[str, typer.Argument(help="A role or person.")], note: Note = "", by: By = None
+    key: Key,
+    assignee: Annotated[str | None, typer.Argument(help="A role or person; without one it is nobody's again.")] = None,
+    note: Note = "",
+    by: By = None,
 ) -> None:
-    """Put a discrepancy into somebody's hands."""
+    """Put a discrepancy into somebody's hands, or out of everybody's."""
     from bridge.core import ledger
 
     _say(key, by, lambda entry, who, at: ledger.assign(entry, assignee, by=who, at=at, note=note))
@@ -133,10 +149,52 @@ def accept(
 
 @app.command(epilog="Example: `bridge discrepancies reopen 17`")
 def reopen(key: Key, note: Note = "", by: By = None) -> None:
-    """Open a snoozed or accepted discrepancy again; one that was taken back (208) may then be written again."""
+    """Open a snoozed or accepted discrepancy again."""
     from bridge.core import ledger
 
     _say(key, by, lambda entry, who, at: ledger.reopen(entry, by=who, at=at, note=note))
+
+
+@app.command(epilog="Example: `bridge discrepancies use 17 --side airtable`")
+def use(
+    key: Key,
+    side: Annotated[str, typer.Option(help="The system whose value is right: civicrm or airtable.")],
+    yes: Annotated[bool, typer.Option(help="Do not ask.")] = False,
+    by: By = None,
+) -> None:
+    """Say which system's value is right: shows the plan that writes it to the other one, asks, and carries it out.
+
+    One record and one field, through the same guard and journal as a sync; `bridge undo` takes it back.
+    """
+    from bridge.app import App
+    from bridge.app.decisions import Decisions
+    from bridge.cli import plans
+    from bridge.core.record import Side
+
+    if side not in list(Side):
+        raise ConfigError(f"--side takes civicrm or airtable; found {side!r}.")
+    with App.from_environment() as bridge:
+        decisions = Decisions(bridge, by or bridge.login)
+        stamp = decisions.entry(key).stamp
+        planned = decisions.choose(key, Side(side), stamp=stamp, dry_run=True)
+        if failed := plans.say_failures([planned]):
+            raise typer.Exit(failed)
+        plans.show(bridge, [planned], "text", None)
+        screen.confirm(f"Write {Side(side).title}'s value to {Side(side).other.title}?", yes=yes)
+        result = decisions.choose(key, Side(side), stamp=stamp)
+        for problem in bridge.tell():
+            screen.explain_error(problem)
+        typer.echo(plans.summary(result))
+        failed = plans.say_failures([result])
+    raise typer.Exit(failed or screen.DONE)
+
+
+@app.command(epilog="Example: `bridge discrepancies comment 17 'she is on leave until Monday'`")
+def comment(key: Key, note: Annotated[str, typer.Argument(help="The remark.")], by: By = None) -> None:
+    """Leave a remark that stays with a discrepancy, whatever its state."""
+    from bridge.core import ledger
+
+    _say(key, by, lambda entry, who, at: ledger.comment(entry, note, by=who, at=at))
 
 
 @app.command(epilog="Example: `bridge discrepancies export --out discrepancies.csv --language es`")
@@ -144,29 +202,53 @@ def export(
     out: Annotated[Path, typer.Option(help="The CSV file to write.")] = Path("discrepancies.csv"),
     mapping: MappingOption = None,
     state: StateOption = None,
+    code: CodeOption = None,
+    rule: RuleOption = None,
+    severity: SeverityOption = None,
+    assignee: AssigneeOption = None,
     language: LanguageOption = None,
 ) -> None:
     """Write discrepancies to a CSV file that a spreadsheet opens safely."""
     from bridge.app import App
 
+    wanted = _wanted(mapping=mapping, state=state, code=code, rule=rule, severity=severity, assignee=assignee)
     with App.from_environment(remotes=False) as bridge:
-        screen.write_file(out, bridge.reports.csv(language, mapping=mapping, state=state), encoding="utf-8-sig")
+        screen.write_file(out, bridge.reports.csv(language, wanted), encoding="utf-8-sig")
     typer.echo(f"The discrepancies are in {out}.")
 
 
-def _entry(bridge: "App", key: str) -> "Entry":
-    entry = bridge.store.ledger.get(key)
-    if entry is None:
-        raise ConfigError(
-            f"There is no discrepancy {key}.", next_step="`bridge discrepancies list` lists them with their numbers."
+def _wanted(
+    *,
+    state: str | None,
+    code: int | None,
+    rule: str | None,
+    severity: str | None,
+    assignee: str | None,
+    mapping: str | None = None,
+) -> "Callable[[Entry], bool]":
+    """Whether an entry is meant by the filters given. Raises ConfigError for a state or severity that is none."""
+    for option, given, known in (("--state", state, _STATES), ("--severity", severity, _SEVERITIES)):
+        if given is not None and given not in known:
+            raise ConfigError(f"{option} takes {', '.join(known[:-1])} or {known[-1]}; found {given!r}.")
+
+    def wanted(entry: "Entry") -> bool:
+        found = entry.discrepancy
+        return (
+            mapping in (None, found.mapping)
+            and state in (None, entry.state.value)
+            and code in (None, found.code)
+            and rule in (None, found.rule)
+            and severity in (None, found.severity.value)
+            and assignee in (None, entry.assignee or "none")
         )
-    return entry
+
+    return wanted
 
 
-def _say(key: str, by: str | None, word: "Callable[[Entry, str, dt.datetime], tuple[Entry, Event]]") -> None:
+def _say(key: str, by: str | None, word: "Word") -> None:
     from bridge.app import App
+    from bridge.app.decisions import Decisions
 
     with App.from_environment(remotes=False) as bridge:
-        entry, event = word(_entry(bridge, key), by or bridge.login, bridge.clock())
-        bridge.store.ledger.save([entry], [event])
+        entry = Decisions(bridge, by or bridge.login).say(key, word)
         typer.echo(f"{entry.id} is {entry.state.value}" + (f", in the hands of {entry.assignee}." if entry.assignee else "."))

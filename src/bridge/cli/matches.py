@@ -40,18 +40,26 @@ def list_(
                 tuple(each[key] for key in ("mapping", "civicrm_id", "airtable_id", "score", "name", "candidate"))
                 for each in rows
             ],
+            ids=("CiviCRM", "Airtable"),
         )
-        typer.echo("Next: bridge matches confirm|reject MAPPING CIVICRM_ID AIRTABLE_ID")
+        typer.echo("Next, one line for each pair, with reject instead where they are not the same:")
+        for each in rows:
+            typer.echo(f"  bridge matches confirm {each['mapping']} {each['civicrm_id']} {each['airtable_id']}")
 
 
 @app.command(epilog="Example: `bridge matches confirm benefits-groups 12 rec0123456789ABCD`")
 def confirm(mapping: MappingName, civicrm_id: CivicrmId, airtable_id: AirtableId, by: By = None) -> None:
     """Say that two records are the same: they are linked from now on."""
     from bridge.app import App
+    from bridge.app.decisions import Decisions
 
     link = _link(civicrm_id, airtable_id)
     with App.from_environment(remotes=False) as bridge:
-        bridge.store.knowledge.confirm(bridge.one(mapping).name, link, by or bridge.login)
+        suggested = Decisions(bridge, by or bridge.login).settle_match(mapping, link, same=True)
+    if not suggested:
+        typer.echo(
+            "This pair was not suggested; its ids are taken as given. If one is wrong: bridge matches unlink, with the same."
+        )
     typer.echo(f"Linked. Next: bridge sync {mapping} --record civicrm:{civicrm_id}")
 
 
@@ -59,10 +67,11 @@ def confirm(mapping: MappingName, civicrm_id: CivicrmId, airtable_id: AirtableId
 def reject(mapping: MappingName, civicrm_id: CivicrmId, airtable_id: AirtableId, by: By = None) -> None:
     """Say that two records are not the same: they are not suggested again until the evidence changes."""
     from bridge.app import App
+    from bridge.app.decisions import Decisions
 
     link = _link(civicrm_id, airtable_id)
     with App.from_environment(remotes=False) as bridge:
-        bridge.reject_match(mapping, link, by or bridge.login)
+        Decisions(bridge, by or bridge.login).settle_match(mapping, link, same=False)
     typer.echo("Remembered: not the same.")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from bridge.cli import screen
-from bridge.errors import ConfigError
+from bridge.errors import AuthRejected, ConfigError
 
 if TYPE_CHECKING:
     from bridge.app import App
@@ -95,35 +95,50 @@ def _unchanged(file: Path, plans: list[Any]) -> None:
 
 
 def _counted(result: "Result") -> str:
+    from bridge.core.document import counted
+
     plan = result.plan
     if plan is None:
         return ""
-    return f"{len(plan.changes)} records to write, {len(plan.discrepancies)} discrepancies."
+    found = counted(len(plan.discrepancies), "discrepancy", "discrepancies")
+    return f"{counted(len(plan.changes), 'record')} to write, {found}."
 
 
 def summary(result: "Result") -> str:
     """What a person wants to know of a run, in a few lines."""
+    from bridge.core.document import counted
+
     lines = [f"{result.mapping}: {_state(result)}"]
     counts = result.counts
     if result.plan is not None:
         written = counts.get("written", 0)
-        lines.append(
-            f"  {len(result.plan.changes)} records to write, {written} written, {len(result.plan.discrepancies)} to see"
-        )
+        why = " (it observes)" if _only_observed(result) else ""
+        to_write = counted(len(result.plan.changes), "record")
+        lines.append(f"  {to_write} to write, {written} written{why}, {len(result.plan.discrepancies)} to see")
         lines += [
             f"  {counts[word]} {word.replace('_', ' ')}: see `bridge show {result.run}`"
-            for word in ("refused", "stale", "in_doubt", "left_out")
+            for word in ("refused", "stale", "in_doubt", "not_sent", "left_out")
             if counts.get(word)
         ]
         for breach in result.plan.breaches if result.state.value == "held" else ():
             lines += [f"  {breach.message}", f"    lifted by: {breach.setting}"]
     if result.doubts_settled:
-        lines.append(f"  {result.doubts_settled} writes in doubt, settled by reading")
+        lines.append(f"  {settled(result.doubts_settled)}")
     if result.state.value == "held" and result.digest:
         lines.append(f"  look: bridge show {result.run}   approve: bridge sync {result.mapping} --approve {result.digest[:12]}")
     if result.digest:
         lines.append(f"  run {result.run}, digest: {result.digest}")
     return "\n".join(lines)
+
+
+def settled(doubts: int) -> str:
+    """How many writes in doubt were settled by reading, in words."""
+    return f"{doubts} write{'' if doubts == 1 else 's'} in doubt, settled by reading"
+
+
+def _only_observed(result: "Result") -> bool:
+    """Whether it ended well and sent nothing of what it would write."""
+    return bool(result.plan and result.plan.changes) and result.state.value == "done" and not result.applied.outcomes
 
 
 def _state(result: "Result") -> str:
@@ -174,3 +189,22 @@ def undo_text(prepared: "Prepared") -> str:
             for each in prepared.left
         ]
     return "\n".join(lines)
+
+
+def say_failures(results: "Sequence[Result]") -> int:
+    """Say on stderr what failed; the exit code that follows from all results together, 0 if all went well."""
+    codes = []
+    for each in results:
+        if each.error is not None:
+            typer.echo(f"{each.mapping}:", err=True)
+            screen.explain_error(each.error)
+            codes.append(screen.USAGE if isinstance(each.error, AuthRejected | ConfigError) else screen.exit_code(each.error))
+        elif each.state.value == "failed":
+            codes.append(screen.FAILED)
+        elif each.state.value == "held":
+            codes.append(screen.HELD)
+        for problem in each.problems:
+            typer.echo(f"{each.mapping}, showing what was found (the run itself is not affected):", err=True)
+            screen.explain_error(problem)
+    order = (screen.USAGE, screen.FAILED, screen.HELD)
+    return next((code for code in order if code in codes), screen.DONE)

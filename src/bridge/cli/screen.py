@@ -5,12 +5,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from bridge.errors import AuthRejected, BridgeError, ConfigError, RunInProgress
-from bridge.ports import Progress, silent
+
+if TYPE_CHECKING:
+    from bridge.ports import Progress
 
 DONE, FAILED, USAGE, HELD, SOMETHING_TO_SEE = 0, 1, 2, 3, 4
 
@@ -40,23 +42,30 @@ def as_json(value: Any) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
 
 
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table; on a narrow terminal cells wrap."""
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, ids: Sequence[str] = ()) -> None:
+    """Print a table; on a narrow terminal cells wrap, those of the columns `ids` only where nothing else helps."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    console = Console()
+    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    widths = {name: max(map(len, (name, *column))) for name, *column in zip(columns, *cells, strict=True) if name in ids}
+    frame, narrowest = 3 * len(columns) + 1, 4 * (len(columns) - len(widths))
+    room = sum(widths.values()) + frame + narrowest <= console.width  # rich cuts what may not wrap where there is none
     drawn = Table(title=title, title_justify="left", show_lines=False)
-    for column in columns:
-        drawn.add_column(column)
-    for row in rows:
-        drawn.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
-    Console().print(drawn)
+    for column in columns:  # a cut name or id is of no use to whoever would type it
+        drawn.add_column(column, overflow="fold", no_wrap=room and column in ids)
+    for row in cells:
+        drawn.add_row(*map(Text, row))
+    console.print(drawn)
 
 
 @contextmanager
-def progress_bar() -> Iterator[Progress]:
+def progress_bar() -> "Iterator[Progress]":
     """A progress bar per long wait on a terminal; silence elsewhere."""
+    from bridge.ports import silent
+
     if not sys.stderr.isatty():
         yield silent
         return

@@ -31,10 +31,12 @@ def serve() -> None:
     are for machines. BRIDGE_WEB__HOST, __PORT and __TOKENS say where it listens and who may come in.
     """
     told = _until_told()
+    from bridge import log
     from bridge.app import App
     from bridge.app.serving import Serving
 
     with App.from_environment() as bridge:
+        log.set_up("info")  # on a terminal too: it prints nothing else of what it does
         serving = Serving(bridge)
         serving.start()
         typer.echo(f"Serving at {serving.url}")

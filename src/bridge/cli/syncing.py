@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bridge.cli import screen
-from bridge.errors import AuthRejected, ConfigError
+from bridge.errors import ConfigError
 
 if TYPE_CHECKING:
     from bridge.app import App
@@ -45,7 +45,7 @@ def plan(
         raise ConfigError(f"--format takes text, json or html; found {format_!r}.")
     with App.from_environment() as bridge:
         results = _run(bridge, [name] if name else [], Kind.PLAN, record)
-        failed = _say_failures(results)
+        failed = plans.say_failures(results)
         made = [each for each in results if each.plan is not None]
         if made:
             plans.show(bridge, made, chosen, out)
@@ -57,13 +57,15 @@ def sync(
     names: Names = None,
     record: RecordOption = None,
     approve: Annotated[str | None, typer.Option(help="Apply the held plan of this digest (its first 12 digits do).")] = None,
+    reject: Annotated[str | None, typer.Option(help="Reject the held plan of this digest: it is not asked for again.")] = None,
     delta: Annotated[bool, typer.Option(help="Pull only what changed since the last complete pull.")] = False,
     as_json: JsonOption = False,
     detailed_exitcode: Detailed = False,
 ) -> None:
     """Reconcile: pull both sides, compare, put right what the mappings allow, and tell the rest.
 
-    It writes to the two systems only if both BRIDGE_MODE and the mapping's own mode say `correct`.
+    It corrects the two systems only if both BRIDGE_MODE and the mapping's own mode say `correct`. Where the mapping's `report:`
+    names a table or activities, what was found is shown there in any case.
     """
     from bridge.app import App
     from bridge.cli import plans
@@ -71,6 +73,9 @@ def sync(
 
     if record and delta:
         raise ConfigError("--record and --delta exclude each other.", next_step="leave one of them out.")
+    if reject:
+        _reject(reject)
+        return
     with App.from_environment() as bridge:
         if approve:
             results = [_approved(bridge, approve)]
@@ -84,7 +89,7 @@ def sync(
         else:
             for each in results:
                 typer.echo(plans.summary(each))
-        failed = _say_failures(results)
+        failed = plans.say_failures(results)
         busy = any(each.plan and (each.plan.changes or each.plan.discrepancies) for each in results)
     raise typer.Exit(failed or (screen.SOMETHING_TO_SEE if detailed_exitcode and busy else screen.DONE))
 
@@ -105,7 +110,7 @@ def apply(
         else:
             for each in results:
                 typer.echo(plans.summary(each))
-        failed = _say_failures(results)
+        failed = plans.say_failures(results)
     raise typer.Exit(failed or screen.DONE)
 
 
@@ -124,11 +129,21 @@ def undo(
         typer.echo(plans.undo_text(prepared))
         if not prepared.plan.changes:
             raise typer.Exit(screen.DONE)
-        screen.confirm(f"Take back {len(prepared.plan.changes)} changes of run {run}?", yes=yes)
+        number = len(prepared.plan.changes)
+        screen.confirm(f"Take back {number} change{'' if number == 1 else 's'} of run {run}?", yes=yes)
         result = bridge.undo(prepared)
         typer.echo(plans.summary(result))
-        failed = _say_failures([result])
+        failed = plans.say_failures([result])
     raise typer.Exit(failed or screen.DONE)
+
+
+def _reject(digest: str) -> None:
+    from bridge.app import App
+    from bridge.app.decisions import Decisions
+
+    with App.from_environment(remotes=False) as bridge:
+        mapping = Decisions(bridge, bridge.login).reject_plan(digest)
+    typer.echo(f"Rejected. {mapping} asks for it again only if its plan differs.")
 
 
 def _run(bridge: "App", names: Sequence[str], kind: object, record: str | None) -> "list[Result]":
@@ -140,19 +155,3 @@ def _run(bridge: "App", names: Sequence[str], kind: object, record: str | None) 
 def _approved(bridge: "App", digest: str) -> "Result":
     with screen.progress_bar() as progress:
         return bridge.approve(digest, progress=progress)
-
-
-def _say_failures(results: "Sequence[Result]") -> int:
-    """Say on stderr what failed; the exit code that follows from all results together, 0 if all went well."""
-    codes = []
-    for each in results:
-        if each.error is not None:
-            typer.echo(f"{each.mapping}:", err=True)
-            screen.explain_error(each.error)
-            codes.append(screen.USAGE if isinstance(each.error, AuthRejected | ConfigError) else screen.exit_code(each.error))
-        elif each.state.value == "failed":
-            codes.append(screen.FAILED)
-        elif each.state.value == "held":
-            codes.append(screen.HELD)
-    order = (screen.USAGE, screen.FAILED, screen.HELD)
-    return next((code for code in order if code in codes), screen.DONE)

@@ -15,7 +15,7 @@ from bridge.config import terms
 from bridge.config.draft import Draft
 from bridge.config.fields import CHOICES, DATES, NUMBERS
 from bridge.config.problems import describe, expected, listed, suggest
-from bridge.config.shape import ConditionShape, OtherField
+from bridge.config.shape_rules import ConditionShape, OtherDay, OtherField
 from bridge.config.tree import Trail
 from bridge.core import mapping as core
 from bridge.core import values
@@ -121,6 +121,10 @@ class Conditions:
             what = f"`{operator}` cannot ask a field of type `{field.type}`; found it on `{name}`."
             self.draft.add((*trail, operator.value), what, f"For `{field.type}` use {fit}.", key=True)
             return None
+        if operator is Operator.BLANK and field.type is FieldType.BOOLEAN and key == "airtable":
+            what = f"`blank` cannot ask a checkbox in Airtable, which is ticked or not; found it on `{name}`."
+            self.draft.add((*trail, operator.value), what, "Use `is: false` or `is: true`.", key=True)
+            return None
         return field
 
     def _known(self, trail: Trail, name: str, side: Side | None) -> Field | None:
@@ -140,7 +144,7 @@ class Conditions:
     def _operand(self, field: Field, side: Side | None, operator: Operator, value: Any) -> tuple[Operator, Operand]:
         """The operator and operand in the field's own terms; raises _WrongError."""
         if isinstance(value, OtherField):
-            return operator, self._other(value)
+            return operator, self._other(value, _TYPES[operator])
         if operator in _EQUALITY and side is not None:
             many = list(value) if isinstance(value, list) else [value]
             if not many:
@@ -155,8 +159,8 @@ class Conditions:
             return operator, next(iter(found))
         return operator, value
 
-    def _other(self, other: OtherField) -> FieldRef:
-        """The other cell that a number is compared with."""
+    def _other(self, other: OtherField, types: frozenset[FieldType]) -> FieldRef:
+        """The other cell that a number or a day is compared with."""
         named = [(side, name) for side in Side if (name := getattr(other, side.value)) is not None]
         if len(named) != 1:
             raise _WrongError("expected one of `civicrm` and `airtable`, found " + ("both." if named else "none."))
@@ -165,9 +169,17 @@ class Conditions:
         if field is None:
             names = self.draft.keys("fields")
             raise _WrongError(expected("a field of this mapping", name), suggest(name, names, kind="Fields"), side.value)
-        if field.at[side] is None or field.type not in NUMBERS:
-            raise _WrongError(f"expected a number that stands in {side.title}, found `{name}`.", "", side.value)
-        return FieldRef(side, name)
+        if field.at[side] is None or field.type not in types:
+            kind = "number" if types is NUMBERS else "date"
+            raise _WrongError(f"expected a {kind} that stands in {side.title}, found `{name}`.", "", side.value)
+        return FieldRef(side, name, _moved(other) if isinstance(other, OtherDay) else 0)
+
+
+def _moved(other: OtherDay) -> int:
+    """By how many days the other day is moved."""
+    if other.plus is not None and other.minus is not None:
+        raise _WrongError("expected `plus` or `minus`, found both.", "Remove one.", "minus")
+    return (other.plus or dt.timedelta()).days - (other.minus or dt.timedelta()).days
 
 
 def _values(field: Field, side: Side, raw: object, below: Trail) -> list[str | bool | Decimal | dt.date | Today]:

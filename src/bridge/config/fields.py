@@ -76,6 +76,7 @@ def _field(name: str, shape: FieldShape) -> Field:
         on_edit=shape.on_edit or OnEdit.REVERT,
         on_conflict=shape.on_conflict or OnConflict.REPORT,
         clear=shape.clear or False,
+        title=shape.title.model_dump(exclude_none=True) if shape.title else {},
     )
 
 

@@ -3,17 +3,20 @@
 Pure: what the two systems show was read before, as a `Sight` of each side.
 """
 
+import dataclasses
 from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from bridge.config.drift import Pins, Rename, What, all_lost, lost, renames
 from bridge.config.problems import Place, Problems, expected, suggest
+from bridge.config.spots import spots
 from bridge.config.tree import Trail, Tree, read
 from bridge.core.mapping import ExactMatch, Field, FieldType, Mapping, Unmatched
 from bridge.core.record import PerSide, Side
-from bridge.core.sight import Drift, Fault, FieldSight, Sight
+from bridge.core.sight import Fault, FieldSight, Sight
 
 
 class Level(StrEnum):
@@ -31,6 +34,8 @@ class Finding:
     where: str
     message: str
     hint: str = ""
+    rename: Rename | None = None
+    """The new name that would mend it, where nothing but that is needed."""
 
 
 _TEXTS = frozenset({"singleLineText", "multilineText", "richText", "email", "url", "phoneNumber", "barcode"})
@@ -72,11 +77,15 @@ _KNOWN = frozenset().union(*_CIVICRM.values())
 _FREE_TEXT = frozenset({FieldType.TEXT, FieldType.LONG_TEXT, FieldType.ORGANIZATION, FieldType.PERSON, FieldType.IDENTIFIER})
 """Types whose values can be longer than a column of CiviCRM keeps."""
 
+_ROOMY = 10_000
+"""A column that keeps so many characters is nothing to warn of."""
 
-def hold_against(mapping: Mapping, sights: PerSide[Sight]) -> list[Finding]:
-    """What the live systems lack of what `mapping` names, in reading order."""
-    holder = _Holder(mapping, sights, read(Path(mapping.file), Problems()))
-    found = [*holder.fields(), *holder.keys(), *holder.scopes()]
+
+def hold_against(mapping: Mapping, sights: PerSide[Sight], pins: PerSide[Pins] = PerSide({}, {})) -> list[Finding]:
+    """What the live systems lack of what `mapping` names, in reading order; `pins` say what was there before."""
+    renamed = tuple(renames(mapping, sights, pins))
+    holder = _Holder(mapping, sights, pins, renamed, read(Path(mapping.file), Problems()))
+    found = [*holder.renamed(), *holder.fields(), *holder.keys(), *holder.scopes()]
     return [finding for _, finding in sorted(found, key=lambda each: each[0])]
 
 
@@ -89,7 +98,21 @@ class _Holder:
 
     mapping: Mapping
     sights: PerSide[Sight]
+    pins: PerSide[Pins]
+    renames: tuple[Rename, ...]
     tree: Tree | None
+
+    def renamed(self) -> _Found:
+        """Every new name, with the lines that say the old one. Tables and options are still read, by their ids."""
+        for rename in self.renames:
+            trails = [spot.trail for spot in spots(self.tree.data, rename)] if self.tree else []
+            lines = sorted({self.tree.place(trail).line for trail in trails}) if self.tree else []
+            hint = f"Write `{rename.new}` in {_lines(lines)} (`bridge check --live --fix` does), or name it back."
+            frozen = rename.what is What.FIELD
+            level = Level.ERROR if frozen else Level.WARNING
+            message = f"{rename.text}: {'its cells are frozen (503)' if frozen else 'it is still read, by its id'}"
+            place, finding = self._found(level, next(iter(trails), ()), message, hint)
+            yield place, dataclasses.replace(finding, rename=rename)
 
     def fields(self) -> _Found:
         """Every field on each of its sides."""
@@ -132,14 +155,24 @@ class _Holder:
                     yield self._found(Level.ERROR, trail, self._missing(side, path), suggest(path, names))
 
     def _presence(self, side: Side, path: str, trail: Trail, sight: FieldSight | None) -> _Found:
-        """The field is there, and is still what it was when it was pinned."""
+        """The field is there, and is still of the type that it was pinned with."""
         drifts = {drift.fault: drift for drift in self.sights[side].drift if drift.path == path}
-        for fault in (Fault.RENAMED, Fault.RETYPED):
-            if fault in drifts:
-                yield self._found(Level.ERROR, trail, drifts[fault].detail, _cure(drifts[fault]))
+        if Fault.RETYPED in drifts:
+            hint = "Change it back; or if it is meant, see that `type` fits and run `bridge check --live --repin`."
+            yield self._found(Level.ERROR, trail, drifts[Fault.RETYPED].detail, hint)
         if sight is None and Fault.RENAMED not in drifts:
-            hint = suggest(path, (name for name in self.sights[side].names if name != path))
-            yield self._found(Level.ERROR, trail, self._missing(side, path), hint)
+            near = suggest(path, (name for name in self.sights[side].names if name != path))
+            yield self._found(
+                Level.ERROR, trail, self._missing(side, path), " ".join(filter(None, (self._lost(side, path), near)))
+            )
+
+    def _lost(self, side: Side, path: str) -> str:
+        """What a field that is not there today was when it was pinned."""
+        told = lost(self.pins[side].get(path), side)
+        if told and side is Side.CIVICRM and all_lost(path, self.sights[side], self.pins[side]):
+            group = path.partition(".")[0]
+            return f"All of `{group}` is gone at once: the right to see it was lost, or it was disabled."
+        return told
 
     def _missing(self, side: Side, path: str) -> str:
         if side is Side.AIRTABLE:
@@ -159,12 +192,15 @@ class _Holder:
         if not field.may_write(side):
             return
         if not sight.writable:
+            pin = self.pins[side].get(sight.path)
             message = f"`{sight.path}` cannot be written in {side.title} (it is {sight.kind}, or the account may not)"
+            if pin is not None and pin.writable:
+                message = f"`{sight.path}` could be written in {side.title} when it was pinned, and cannot be now"
             hint = f"Use `authority: {side.value}` or `report`, or give the account the right."
             yield self._found(Level.ERROR, trail, message, hint)
         other = self.sights[side.other].fields.get(field.at[side.other] or "")
         longer = other is None or other.max_length is None or other.max_length > (sight.max_length or 0)
-        if field.type in _FREE_TEXT and sight.max_length is not None and longer:
+        if field.type in _FREE_TEXT and sight.max_length is not None and sight.max_length < _ROOMY and longer:
             message = f"`{sight.path}` keeps {sight.max_length} characters in {side.title}; longer values are reported, not cut"
             yield self._found(Level.WARNING, trail, message)
 
@@ -177,14 +213,19 @@ class _Holder:
             yield from self._same_words(field, side, there)
             return
         named = {word: key for key, option in field.values.items() for word in [key if side is Side.CIVICRM else option]}
+        mended = {name: rename for rename in self.renames if rename.path == sight.path for name in (rename.old, rename.new)}
+        pin = self.pins[side].get(sight.path)
+        before = {option.name for option in pin.options or ()} if pin is not None else None
         for word, key in named.items():
-            if word not in there:
+            if word not in there and word not in mended:
                 message = expected(f"an option that `{sight.path}` has in {side.title}", word)
-                hint = suggest(word, there, kind="Options")
+                gone = "It was there when the schema was pinned: it was deleted since. " if before and word in before else ""
+                hint = gone + suggest(word, there, kind="Options")
                 yield self._found(Level.ERROR, ("fields", field.name, "values", key), message, hint)
         for word in there:
-            if word not in named:
-                message = f"no `values` name {side.title}'s option `{word}` of `{sight.path}`: cells with it are frozen (206)"
+            if word not in named and word not in mended:
+                new = "new option" if before is not None and word not in before else "option"
+                message = f"no `values` name {side.title}'s {new} `{word}` of `{sight.path}`: cells with it are frozen (206)"
                 yield self._found(Level.WARNING, ("fields", field.name, "values"), message, "Name it, if it is used.")
 
     def _same_words(self, field: Field, side: Side, there: list[str]) -> _Found:
@@ -203,10 +244,11 @@ class _Holder:
         return place, Finding(severity=level, where=str(place), message=message.removesuffix(".") + ".", hint=hint)
 
 
-def _cure(drift: Drift) -> str:
-    if drift.fault is Fault.RENAMED:
-        return "Name it back, or write the new name here and run `bridge check --live --repin`."
-    return "Change it back, or change `type` here and run `bridge check --live --repin`."
+def _lines(numbers: list[int]) -> str:
+    """`line 3`, or `lines 3, 8 and 12`."""
+    if len(numbers) <= 1:
+        return f"line {numbers[0]}" if numbers else "the file"
+    return f"lines {', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
 
 
 def _airtable_misfit(field: Field, sight: FieldSight) -> tuple[Level, str] | None:

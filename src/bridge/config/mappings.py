@@ -11,13 +11,16 @@ from pathlib import Path
 
 from bridge.config.draft import Draft, draft
 from bridge.config.fields import read_fields
-from bridge.config.matching import check_creates, read_match
+from bridge.config.figures import read_figures
+from bridge.config.matching import check_add, check_creates, read_create_when, read_match
 from bridge.config.problems import Place, Problems, expected, suggest
+from bridge.config.reporting import check_boards, read_report
 from bridge.config.rules import read_examples, read_rules, read_text
 from bridge.config.shape import LimitShape, SlotShape
-from bridge.config.sources import check_column, read_airtable, read_civicrm
-from bridge.core.mapping import GuardLimits, Limit, Mapping, ReportTo, Schedule, Slot
+from bridge.config.sources import read_airtable, read_civicrm
+from bridge.core.mapping import GuardLimits, Limit, Mapping, Unmatched
 from bridge.core.record import Json, PerSide, Side
+from bridge.core.timing import Schedule, Slot
 
 
 def load(source: Path, *, timezone: str = "UTC") -> tuple[Mapping, ...]:
@@ -29,6 +32,7 @@ def load(source: Path, *, timezone: str = "UTC") -> tuple[Mapping, ...]:
     drafts = [made for file in _files(source, problems) if (made := draft(file, problems)) is not None]
     _check_names(drafts)
     _check_references(drafts)
+    check_boards(drafts)
     mappings = [_mapping(each, timezone) for each in drafts]
     problems.raise_if_any()
     return _parents_first(mappings)
@@ -63,6 +67,7 @@ def _mapping(made: Draft, timezone: str) -> Mapping:
     fields = read_fields(made, civicrm)
     match = read_match(made, fields)
     check_creates(made, PerSide(civicrm, airtable), match, fields)
+    check_add(made, civicrm.related)
     mapping = Mapping(
         name=shape.mapping,
         title=read_text(shape.title) or {"en": shape.mapping},
@@ -72,10 +77,13 @@ def _mapping(made: Draft, timezone: str) -> Mapping:
         match=match,
         fields=fields,
         unmatched=PerSide(shape.unmatched.civicrm, shape.unmatched.airtable),
+        create_when=read_create_when(made, fields),
+        otherwise=Unmatched(shape.unmatched.otherwise or Unmatched.REPORT),
         rules=read_rules(made, fields),
+        figures=read_figures(made, fields),
         guard=_guard(made),
         schedule=_schedule(made),
-        report=_report(made),
+        report=read_report(made),
         timezone=shape.schedule.timezone if shape.schedule else timezone,
         file=made.tree.file,
     )
@@ -140,18 +148,6 @@ def _slot(made: Draft, name: str, shape: SlotShape | None) -> Slot | None:
         )
     days = shape.on or Slot().days
     return Slot(every=shape.every, between=shape.between, at=shape.at, crontab=shape.crontab, days=days)
-
-
-def _report(made: Draft) -> ReportTo:
-    shape = made.shape.report
-    if shape.airtable is not None:
-        check_column(made, ("report", "airtable", "table"), shape.airtable.table, prefix="tbl")
-    return ReportTo(
-        slack_channel=shape.slack.channel if shape.slack else None,
-        language=shape.slack.language if shape.slack else "en",
-        airtable_table=shape.airtable.table if shape.airtable else None,
-        civicrm_activity_type=shape.civicrm.activity_type if shape.civicrm else None,
-    )
 
 
 # ── what files mean together ──
@@ -230,7 +226,7 @@ def scope_digest(mapping: Mapping) -> str:
 
 
 def digest(mapping: Mapping) -> str:
-    """A digest of everything that can change a plan; of no sentence, schedule, limit, channel or example."""
+    """A digest of everything that can change a plan; of no sentence, title, schedule, limit, channel or example."""
     rules = [dataclasses.replace(rule, say={}, do={}, owner=None, due=None) for rule in mapping.rules]
     return _digest(
         {
@@ -239,6 +235,7 @@ def digest(mapping: Mapping) -> str:
             "related": _plain(mapping.civicrm.related),
             "fields": _plain(mapping.fields),
             "unmatched": _plain(mapping.unmatched),
+            "create_when": _plain([mapping.create_when, mapping.otherwise]),
             "rules": _plain(sorted(rules, key=lambda rule: rule.name)),
             "timezone": mapping.timezone,
         }
@@ -254,8 +251,11 @@ def _unordered(where: Iterable[Json]) -> list[Json]:
     return sorted((_plain(each) for each in where), key=lambda each: json.dumps(each, sort_keys=True))
 
 
+_TITLE = "title"
+
+
 def _plain(value: object) -> Json:
-    """`value` as JSON in one form only: sets sorted, kinds of a union named, everything of the core's own as text."""
+    """`value` as JSON in one form only: sets sorted, kinds of a union named, everything else as text; titles left out."""
     match value:
         case None | bool() | int() | float():
             return value
@@ -266,6 +266,7 @@ def _plain(value: object) -> Json:
         case Map():
             return {str(key): _plain(each) for key, each in value.items()}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        parts = {each.name: _plain(getattr(value, each.name)) for each in dataclasses.fields(value)}
+        named = (each.name for each in dataclasses.fields(value) if each.name != _TITLE)
+        parts = {name: _plain(getattr(value, name)) for name in named}
         return {"kind": type(value).__name__, "parts": parts}
     return str(value)

@@ -3,19 +3,23 @@
 from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as Map
 
+from bridge.config.conditions import Conditions
 from bridge.config.draft import Draft
 from bridge.config.problems import expected, listed
 from bridge.config.shape import MatchShape, PairShape
 from bridge.config.sources import check_column, check_path, unwritable
 from bridge.config.tree import Trail
+from bridge.core.conditions import sides_asked
 from bridge.core.mapping import (
     AirtableSource,
     CivicrmSource,
+    Condition,
     ExactMatch,
     Field,
     FieldType,
     Key,
     MatchRule,
+    Related,
     SimilarMatch,
     Unmatched,
 )
@@ -102,6 +106,28 @@ def check_creates(
             draft.add(trail, f"`create` needs a record in {target.title} that can be found again; {reason}.", "Use `report`.")
 
 
+def read_create_when(draft: Draft, fields: Map[str, Field]) -> Condition | None:
+    """Which of the records without a partner are created, if not all."""
+    shape = draft.shape.unmatched
+    if shape.create_when is None:
+        if shape.otherwise is not None:
+            what = "`otherwise` goes with `create_when`; found it without."
+            draft.add(("unmatched", "otherwise"), what, "Remove it, or say which are created.", key=True)
+        return None
+    trail: Trail = ("unmatched", "create_when")
+    condition = Conditions(draft, fields).read(trail, shape.create_when)
+    creating = [side for side in Side if getattr(shape, side.value) is Unmatched.CREATE]
+    if len(creating) != 1:
+        found = "both" if creating else "none"
+        draft.add(
+            trail, f"expected one side with `create` beside `create_when`, found {found}.", "Write `create`, or remove it."
+        )
+    elif creating[0].other in sides_asked(condition):
+        hint = f"Write `{creating[0]}:` and a field that stands there."
+        draft.add(trail, f"expected conditions on {creating[0].title}, where the record is; found another.", hint)
+    return condition
+
+
 def _obstacles(
     sources: PerSide[CivicrmSource | AirtableSource], target: Side, match: Sequence[MatchRule], fields: Map[str, Field]
 ) -> Iterator[str]:
@@ -123,6 +149,22 @@ def _not_at_creation(source: CivicrmSource, path: str) -> str:
     if path.partition(".")[0] in source.related:
         return "belongs to a related record"
     return unwritable(source, path)
+
+
+def check_add(draft: Draft, related: Map[str, Related]) -> None:
+    """Refuse `add` where the new row would not be the one that is picked."""
+    for alias, each in related.items():
+        if not each.add:
+            continue
+        trail: Trail = ("civicrm", "related", alias, "add")
+        if each.pick is None:
+            draft.add(trail, "`add` goes with `pick`; found it without.", "Say which row is meant, or remove it.", key=True)
+        for condition in each.where:
+            demands = isinstance(condition, list) and len(condition) > 1 and condition[1] in ("=", *_TRUE_OF_NEW)
+            if not demands:
+                asked = condition[0] if isinstance(condition, list) and condition else condition
+                hint = "Write it with `=`, or leave it out."
+                draft.add(trail, f"expected a `where` that a new row fulfils; it asks `{asked}` otherwise.", hint, key=True)
 
 
 def _outside(condition: Json, target: Side, civicrm: CivicrmSource | AirtableSource, written: set[str]) -> Iterator[str]:

@@ -7,7 +7,8 @@ from string import Formatter
 from bridge.config.conditions import Conditions
 from bridge.config.draft import Draft
 from bridge.config.problems import expected, suggest
-from bridge.config.shape import ExampleShape, Sentence
+from bridge.config.shape import ExampleShape
+from bridge.config.shape_base import Sentence
 from bridge.config.tree import Trail
 from bridge.core import values
 from bridge.core.compare import Verdict
@@ -41,6 +42,7 @@ def read_rules(draft: Draft, fields: Map[str, Field]) -> tuple[Rule, ...]:
                 when=conditions.read((*trail, "when"), shape.when),
                 say=read_text(shape.say),
                 do=read_text(shape.do),
+                title=read_text(shape.title),
                 owner=shape.owner,
                 due=shape.due,
             )
@@ -49,8 +51,9 @@ def read_rules(draft: Draft, fields: Map[str, Field]) -> tuple[Rule, ...]:
 
 
 def _check_sentence(draft: Draft, trail: Trail, sentence: Sentence) -> None:
-    """Every `{placeholder}` of every language is a field, and nothing more than a field's name."""
+    """Every `{placeholder}` of every language is a field that may be shown, and nothing more than a field's name."""
     names = draft.keys("fields")
+    hidden = {name for name, field in draft.shape.fields.items() if field.sensitive and name != "name"}
     for language, text in read_text(sentence).items():
         where = (*trail, language)
         try:
@@ -65,12 +68,22 @@ def _check_sentence(draft: Draft, trail: Trail, sentence: Sentence) -> None:
                 found = name + (f"!{conversion}" if conversion else "") + (f":{form}" if form else "")
                 hint = suggest(found, names, kind="Fields")
                 draft.add(where, expected("a field of this mapping in braces", f"{{{found}}}"), hint)
+            elif name in hidden:
+                what = f"expected a field that may be shown, found `{{{name}}}`, which is sensitive and would read as `…`."
+                draft.add(where, what, "Say it without the value, or name another field.")
 
 
 def read_examples(
     draft: Draft, civicrm: CivicrmSource, fields: Map[str, Field], paths: PerSide[frozenset[str]]
 ) -> tuple[Example, ...]:
     """The examples. Their rows may use the mapping's `paths`."""
+    first: dict[str, int] = {}
+    for index, shape in enumerate(draft.shape.examples):
+        if first.setdefault(shape.name, index) != index and not draft.is_broken(("examples", index)):
+            line = draft.tree.place(("examples", first[shape.name], "name")).line
+            draft.add(
+                ("examples", index, "name"), expected("a name no other example has", shape.name), f"It is also at line {line}."
+            )
     return tuple(
         _example(draft, ("examples", index), shape, civicrm, fields, paths) for index, shape in enumerate(draft.shape.examples)
     )
@@ -127,8 +140,12 @@ def _flat(row: Map[str, Json], civicrm: CivicrmSource) -> Iterator[tuple[str, Tr
             yield key, (key,), value
 
 
+_PLACES = frozenset({"fields", "match", "civicrm", "airtable"})
+"""The parts that say which places a mapping uses: if one is wrong, a place that only it names is not wrong too."""
+
+
 def _check_known(draft: Draft, trail: Trail, path: str, known: frozenset[str], side: Side) -> None:
-    if path not in known and not any(draft.is_broken((part,)) for part in ("fields", "match", "civicrm", "airtable")):
+    if path not in known and not any(part[0] in _PLACES for part in draft.broken):
         what = expected(f"a place in {side.title} that this mapping uses", path)
         draft.add(trail, what, suggest(path, known), key=True)
 

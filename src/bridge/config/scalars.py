@@ -65,7 +65,8 @@ Path = Annotated[
 RecordId = Annotated[str, matching(r"rec[0-9A-Za-z]{14,}", "an Airtable record id such as `rec0123456789ABCD`")]
 Role = Annotated[str, matching(NAME, "a role of lower-case letters, digits and underscores, such as `membership`")]
 Channel = Annotated[str, matching(r"#[\w-]{1,80}|[CGD][A-Z0-9]{6,}", "a Slack channel such as `#membership` or its id")]
-Region = Annotated[str, matching(r"[A-Z]{2}", "a country's two capital letters, such as `US`")]
+_REGION = {"type": "string", "pattern": "^[A-Z]{2}$", "examples": ["US"]}
+Region = Annotated[str, BeforeValidator(terms.region), WithJsonSchema(_REGION)]
 
 
 def _scalar(value: object) -> object:

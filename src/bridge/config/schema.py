@@ -1,4 +1,4 @@
-"""The files that are written by the code and checked in: the mapping's JSON Schema and `.env.example`.
+"""The files that are written by the code and checked in: the mapping's JSON Schema, its reference page and `.env.example`.
 
 Renew them with `python -m bridge.config.schema` in the repository's root.
 """
@@ -7,12 +7,14 @@ import json
 import textwrap
 from pathlib import Path
 
+from bridge.config.reference import reference
 from bridge.config.settings import SECRETS_DIR, Variable, variables
 from bridge.config.shape import MappingShape
 from bridge.core.record import Json
 
 SCHEMA_FILE = Path("mappings/bridge-mapping.schema.json")
 ENV_FILE = Path(".env.example")
+REFERENCE_FILE = Path("docs/mapping-reference.md")
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -63,9 +65,10 @@ def _comment(text: str) -> str:
 
 
 def write(root: Path = Path()) -> None:
-    """Write both files under `root`."""
+    """Write all three files under `root`."""
     (root / SCHEMA_FILE).write_text(mapping_schema(), encoding="utf-8")
     (root / ENV_FILE).write_text(env_example(), encoding="utf-8")
+    (root / REFERENCE_FILE).write_text(reference(json.loads(mapping_schema())), encoding="utf-8")
 
 
 if __name__ == "__main__":

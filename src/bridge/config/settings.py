@@ -7,14 +7,15 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from bridge.config.people import WebPerson, WebToken, slack_members, web_people, web_tokens
 from bridge.config.problems import describe, listed, nearest, suggest
 from bridge.config.scalars import Channel, Zone, matching
 from bridge.core.mapping import Mode
@@ -25,6 +26,7 @@ SECRETS_DIR = Path("/run/secrets")
 """Where Docker and Kubernetes put secrets as files."""
 
 _KEY_BYTES = 32
+_LEAST_DAYS = 90
 _ROUTE = "ajax/api4/{entity}/{action}"
 _NEEDED = ("BRIDGE_CIVICRM__URL", "BRIDGE_CIVICRM__API_KEY", "BRIDGE_AIRTABLE__TOKEN")
 """What no run can do without."""
@@ -70,32 +72,7 @@ def _state_keys(value: object) -> tuple[SecretStr, ...]:
     return tuple(map(SecretStr, keys))
 
 
-Role = Literal["viewer", "operator", "approver"]
-"""What a person may do: look; also assign, snooze and sync; also approve a held plan."""
-
-
-@dataclass(frozen=True, slots=True)
-class WebToken:
-    """Who may sign in, and as what. `sha256` is the digest of a token that only its owner has."""
-
-    role: Role
-    name: str
-    sha256: str = field(repr=False)
-
-
-def _web_tokens(value: object) -> tuple[WebToken, ...]:
-    """The tokens of a list `role:name:sha256`."""
-    tokens = []
-    for number, each in enumerate(filter(None, map(str.strip, str(value).split(","))), 1):
-        role, _, rest = each.partition(":")
-        name, _, digest = rest.rpartition(":")
-        named = role in get_args(Role) and re.fullmatch(r"[\w .@-]{1,60}", name)
-        if not named or not re.fullmatch(r"[0-9a-fA-F]{64}", digest):
-            hint = f"Roles: {listed(get_args(Role))}. Make the digest: printf %s TOKEN | sha256sum"
-            raise ValueError(f"token {number}: expected `role:name:sha256` with 64 hexadecimal digits", hint)
-        tokens.append(WebToken(role, name, digest.lower()))  # type: ignore[arg-type]  # the test above is one of Role's words
-    return tuple(tokens)
-
+_ISSUER = r"https://[^\s?#]+[^\s?#/]|http://(127\.0\.0\.1|localhost)(:\d+)?[^\s?#]*"
 
 _OWNER = r"#[\w-]{1,80}|[UWSCG][A-Z0-9]{6,}"
 
@@ -113,18 +90,21 @@ class CivicrmSettings(Section):
     """The site's address, or for a CMS with its own routes a template of its API address that holds {entity} and {action}.
     Needed for every run; no default, because a wrong site would be worse than none."""
     api_key: Secret = SecretStr("")
-    """The API key of a CiviCRM contact made for bridge alone, so that its writes are told from people's. Needed."""
+    """The API key of a CiviCRM contact made for bridge alone, so that its writes are told from people's. Needed, without a
+    default: it is a secret of the site."""
     site_key: Secret | None = None
     """The site key, where CiviCRM's authx guard asks for it. Default none: most sites let an API key suffice."""
     proxy_auth: Annotated[SecretStr, matching(r"[^\s:]+:\S+", "`user:password`")] | None = None
-    """`user:password` of a Basic wall before the site, such as a staging site has. Default none."""
+    """`user:password` of a Basic wall before the site, such as a staging site has. Default none: the site that staff use has
+    no such wall."""
 
 
 class AirtableSettings(Section):
     """How Airtable is reached."""
 
     token: Secret = SecretStr("")
-    """A personal access token of a service user, with data.records:read, data.records:write and schema.bases:read. Needed."""
+    """A personal access token of a service user, with data.records:read, data.records:write and schema.bases:read. Needed,
+    without a default: it is a secret of the workspace."""
     url: Address = "https://api.airtable.com"
     """Where the API is. Default Airtable's own; another address only for a sandbox or a proxy."""
     bases: dict[
@@ -144,13 +124,26 @@ class SlackSettings(Section):
     bot_token: Annotated[SecretStr, matching(r"xoxb-\S+", "a bot token that begins with `xoxb-`")] | None = None
     """The bot's token (chat:write). Default none: nothing is posted but by webhook."""
     app_token: Annotated[SecretStr, matching(r"xapp-\S+", "an app-level token that begins with `xapp-`")] | None = None
-    """The app-level token (connections:write) for buttons. Default none: messages without buttons."""
+    """The app-level token (connections:write), by which `bridge serve` hears of buttons. Default none: messages without any."""
+    operators: Annotated[tuple[str, ...], BeforeValidator(slack_members)] = ()
+    """Who may press the buttons and use `/bridge`: Slack users (U…) and user groups (S…) by comma. Default none: nobody, and
+    messages have no buttons."""
+    approvers: Annotated[tuple[str, ...], BeforeValidator(slack_members)] = ()
+    """Who may approve or reject a held plan in Slack: users (U…) and user groups (S…) by comma, who may also do what operators
+    may. Default none: nobody, so that approving is a decision."""
     channel: Channel | None = None
-    """Where messages go whose mapping names no channel, by `#name` or id. Default none."""
+    """Where messages go whose mapping names no channel, by `#name` or id. Default none: which channel is private enough
+    for names is for people to say."""
     url: Address = "https://slack.com/api/"
     """Where Slack's API is. Default Slack's own; another address only for a sandbox."""
     webhook_url: SecretAddress | None = None
-    """An incoming webhook, used where there is no bot token: one message a run, no thread, no edit. Default none."""
+    """An incoming webhook, used where there is no bot token: one message a run, no thread, no edit. Default none: an app can
+    do more."""
+
+    @property
+    def interactive(self) -> bool:
+        """Whether buttons are shown: somebody may press them, and there is a way for us to hear of it."""
+        return self.bot_token is not None and self.app_token is not None and bool(self.operators or self.approvers)
 
 
 class WebSettings(Section):
@@ -162,9 +155,45 @@ class WebSettings(Section):
     """The port to listen on, 1 to 65535; 0 takes a free one. Default 8080, which needs no privileges."""
     public_url: Address | None = None
     """The address people use, for links in Slack. Default none: links are left out."""
-    tokens: Annotated[tuple[WebToken, ...], BeforeValidator(_web_tokens)] = ()
-    """Who may sign in: `role:name:sha256` by comma, the role viewer, operator or approver, the digest that of a token only its
-    owner has. Default none: nobody can."""
+    tokens: Annotated[tuple[WebToken, ...], BeforeValidator(web_tokens)] = ()
+    """Who may sign in: `role:name:sha256` by comma, the role viewer, operator or admin, the digest that of a token only its
+    owner has. `role+sensitive` may also look at sensitive values; each look is in the audit log. Default none: nobody can,
+    because what is shown is confidential."""
+    oidc_issuer: Annotated[str, matching(_ISSUER, "an https address, such as https://accounts.google.com")] | None = None
+    """Whose accounts people may sign in with as well (OpenID Connect), such as https://accounts.google.com. Default none:
+    only tokens let anybody in."""
+    oidc_client_id: Annotated[str, matching(r"[!-~]+", "letters, digits and signs without spaces")] | None = None
+    """The id it gave to bridge. The redirect address to tell it is BRIDGE_WEB__PUBLIC_URL and `/sign-in/back`. Default none, as
+    the issuer."""
+    oidc_client_secret: Secret | None = None
+    """The secret that belongs to the id. Default none, as the issuer."""
+    oidc_people: Annotated[tuple[WebPerson, ...], BeforeValidator(web_people)] = ()
+    """Whose accounts may sign in: `role:address` by comma, an e-mail address or `@domain` for all of a domain; `role+sensitive`
+    as for tokens. An address of its own goes before its domain. Default none: no account can."""
+
+
+def _days(value: object) -> object:
+    """A number of days that no other part of bridge looks further back than."""
+    if not re.fullmatch(r"[0-9]{1,5}", str(value)) or int(str(value)) < _LEAST_DAYS:
+        raise ValueError(f"expected a whole number of days, {_LEAST_DAYS} or more")
+    return int(str(value))
+
+
+Days = Annotated[int, BeforeValidator(_days)]
+
+
+class KeepSettings(Section):
+    """How long what is settled is kept in the state. What is open, in doubt or held is kept whatever its age."""
+
+    journal_days: Days = 1095
+    """How many days the account of writes is kept, 90 or more: as far back as `bridge undo` and `bridge explain` reach. Default
+    1095, three years, because questions about membership and dues come with the next audit."""
+    ledger_days: Days = 1095
+    """How many days resolved discrepancies and what happened to them are kept, 90 or more. Default 1095: as far back
+    as the journal."""
+    plans_days: Days = 90
+    """How many days the plans of runs, the messages to Slack, and the syncs that people asked for with their idempotency keys
+    are kept, 90 or more. Default 90, because every run stores a plan and they are most of what grows."""
 
 
 class Settings(BaseSettings):
@@ -178,10 +207,11 @@ class Settings(BaseSettings):
     """`observe` plans and reports; `correct` also writes, for mappings whose own mode says so. Default observe: nothing is
     written until somebody says so."""
     mappings: Path = Path("mappings")
-    """The folder of mapping files, or one file. Default `mappings` in the working directory."""
+    """The folder of mapping files, or one file. Default `mappings` in the working directory, where the ones
+    that ship are."""
     state_url: Annotated[SecretStr, BeforeValidator(_state_url)] = SecretStr("sqlite:///bridge.db")
-    """The database of links, journal and ledger. Default one SQLite file in the working directory; a PostgreSQL address for
-    several machines."""
+    """The database of links, journal and ledger. Default one SQLite file in the working directory, which needs no
+    server; a PostgreSQL address for several machines."""
     state_key: Annotated[tuple[SecretStr, ...], BeforeValidator(_state_keys)] = ()
     """32 bytes in url-safe base64 that encrypt sensitive cells at rest; several by comma, the newest first, to change it.
     Default none: sensitive cells are kept as digests only, and cannot be taken back by undo."""
@@ -189,17 +219,22 @@ class Settings(BaseSettings):
     airtable: AirtableSettings = AirtableSettings()
     slack: SlackSettings = SlackSettings()
     web: WebSettings = WebSettings()
+    keep: KeepSettings = KeepSettings()
     owners: dict[
         Annotated[str, matching(r"[a-z][a-z0-9_]*", "a role of letters, digits and underscores")],
         Annotated[str, matching(_OWNER, "a Slack user, user group or channel id, or `#channel`")],
     ] = Field(default_factory=dict)
     """Whom Slack names for a rule's `owner`, one variable each: a user (U…), a user group (S…) or a channel (C… or #name).
     Default none: the role's own word is shown."""
+    heartbeat_url: SecretAddress | None = None
+    """An address that is asked for (an empty GET) after each run that read both systems while no source is unread: a dead-man's
+    switch, whose owner calls you when it stays silent. The address is its own credential. Default none: nobody is told."""
     four_eyes: bool = False
     """Whether a held plan must be approved by somebody else than who asked for it: `true` or `false`. Default false, because
     a federation may have only one operator."""
     language: Literal["en", "es"] = "en"
-    """The language of the command line, of pages and of reports that name none: `en` or `es`. Default en."""
+    """The language of the command line, of pages and of reports that name none: `en` or `es`. Default en: more staff
+    read it."""
     timezone: Zone = "UTC"
     """The IANA time zone of mappings without a schedule, and of times people are shown. Default UTC, which never jumps."""
 
@@ -241,6 +276,11 @@ class Settings(BaseSettings):
         if "BRIDGE_SLACK__APP_TOKEN" in given and "BRIDGE_SLACK__BOT_TOKEN" not in given:
             what = "expected BRIDGE_SLACK__BOT_TOKEN beside it, found none."
             problems.append(Problem("BRIDGE_SLACK__APP_TOKEN", what, _where_to_set("BRIDGE_SLACK__BOT_TOKEN")))
+        oidc = ("ISSUER", "CLIENT_ID", "CLIENT_SECRET", "PEOPLE")
+        whole = {*(f"BRIDGE_WEB__OIDC_{each}" for each in oidc), "BRIDGE_WEB__PUBLIC_URL"}
+        if "BRIDGE_WEB__OIDC_ISSUER" in given:
+            what = "expected a value beside BRIDGE_WEB__OIDC_ISSUER, found none."
+            problems += [Problem(name, what, _where_to_set(name)) for name in sorted(whole - set(given))]
         if problems:
             raise ConfigError(sorted(problems, key=lambda each: each.where))
         return settings

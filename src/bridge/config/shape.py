@@ -5,7 +5,7 @@ Only the shape: what keys mean together is checked after, where the whole file i
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.config.scalars import (
     Alias,
@@ -14,19 +14,15 @@ from bridge.config.scalars import (
     ClockSpan,
     Crontab,
     Day,
-    DayOrToday,
-    DaysAhead,
     DaySpan,
     Entity,
     FieldName,
     MappingName,
-    Number,
     OneOrMany,
     Path,
     Period,
     RecordId,
     Region,
-    Role,
     RuleName,
     Scalar,
     Share,
@@ -35,22 +31,10 @@ from bridge.config.scalars import (
     Word,
     Zone,
 )
+from bridge.config.shape_base import Sentence, Shape
+from bridge.config.shape_figures import FiguresShape
+from bridge.config.shape_rules import ConditionShape, RuleShape
 from bridge.core import mapping as core
-
-
-class Shape(BaseModel):
-    """A map whose unknown keys are errors and whose values are never cast."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
-
-
-class Sentence(Shape):
-    """A sentence in each language."""
-
-    en: Word
-    """English; also shown where another language is missing."""
-    es: Word | None = None
-    """Spanish."""
 
 
 class PickShape(Shape):
@@ -60,10 +44,12 @@ class PickShape(Shape):
     """A related field and its values, best first: `{status_id.is_current_member: [true, false]}`."""
     latest: Path | None = None
     """Among equals, the row with the latest of this date field."""
+    earliest: Path | None = None
+    """Among equals, the row with the earliest of this date field. Not both `latest` and `earliest`."""
 
 
 class RelatedShape(Shape):
-    """Rows of another CiviCRM entity, pulled in bulk and joined here. Exactly one of `pick`, `count` and `sum`."""
+    """Rows of another CiviCRM entity, pulled in bulk and joined here. Exactly one of `pick`, `count`, `sum` and `set`."""
 
     entity: Entity
     """Any APIv4 entity, such as `Membership`."""
@@ -77,6 +63,10 @@ class RelatedShape(Shape):
     """Use the number of rows, as `alias`."""
     sum: Path | None = None
     """Use the total of this field, as `alias`."""
+    set: Path | None = None
+    """Use this field's values over all rows, as `alias`, for a field of type `choices`: `group_id:name` of `GroupContact`."""
+    add: Literal[True] | None = None
+    """With `pick`: where a record has no such row, writing to its fields makes one, with what `where` demands by `=`."""
 
 
 class CivicrmShape(Shape):
@@ -94,7 +84,7 @@ class AirtableShape(Shape):
     """What is pulled from Airtable."""
 
     base: Word
-    """An alias set as BRIDGE_AIRTABLE__BASES__<ALIAS>, in lower case, or an `app…` id."""
+    """An alias of the settings, such as `benefits` (BRIDGE_AIRTABLE__BASES__BENEFITS holds its id), or an `app…` id."""
     table: Word
     """The table's name, or its `tbl…` id."""
     where: Where = Field(default_factory=list)
@@ -140,7 +130,7 @@ class FieldShape(Shape):
     airtable: Word | None = None
     """The Airtable column, by the name staff see or its `fld…` id."""
     type: core.FieldType = Field(strict=False)
-    """How a cell is read, compared and written."""
+    """What kind of value it holds: by it a cell is read, compared and written."""
     authority: core.Authority | None = Field(default=None, strict=False)
     """Which side owns it: `civicrm`, `airtable`, `either` (edits travel both ways) or `report` (compare, never write)."""
     values: dict[Word, Word] | None = None
@@ -167,6 +157,8 @@ class FieldShape(Shape):
     """For `either`, both sides edited: `report` (default), `civicrm`, `airtable`, `newest`, or `union` (of choices)."""
     clear: bool | None = None
     """True: a blank may replace a value. Default false: it is reported."""
+    title: Sentence | None = None
+    """What staff call it, in each language; its own name if left out."""
 
 
 class UnmatchedShape(Shape):
@@ -176,81 +168,10 @@ class UnmatchedShape(Shape):
     """A record found only in CiviCRM: `ignore`, `report`, or `create` it in Airtable."""
     airtable: core.Unmatched = Field(default=core.Unmatched.IGNORE, strict=False)
     """A record found only in Airtable: `ignore`, `report`, or `create` it in CiviCRM."""
-
-
-class OtherField(Shape):
-    """A cell to compare with."""
-
-    civicrm: FieldName | None = None
-    """A field's cell in CiviCRM."""
-    airtable: FieldName | None = None
-    """A field's cell in Airtable."""
-
-
-def _field_or_number(value: object) -> str:
-    return "field" if isinstance(value, dict) else "number"
-
-
-NumberOrField = Annotated[
-    Annotated[Number, Tag("number")] | Annotated[OtherField, Tag("field")],
-    Discriminator(_field_or_number),
-]
-
-
-class ConditionShape(Shape):
-    """A side, a field of this mapping and one operator; or `any`, `not`. In a list, all must hold."""
-
-    civicrm: FieldName | None = None
-    """The field whose cell in CiviCRM is asked."""
-    airtable: FieldName | None = None
-    """The field whose cell in Airtable is asked."""
-    field: FieldName | None = None
-    """For `differs`: the field whose two sides are compared."""
-    is_: Scalar = Field(default=None, alias="is")
-    """It has this value."""
-    is_not: Scalar = None
-    """It has another value."""
-    in_: list[Scalar] | None = Field(default=None, alias="in")
-    """It has one of these values."""
-    not_in: list[Scalar] | None = None
-    """It has none of these values."""
-    blank: bool | None = None
-    """True: it is blank. False: it has a value."""
-    before: DayOrToday | None = None
-    """Earlier than a date, `today` or `today+30d`."""
-    after: DayOrToday | None = None
-    """Later than a date, `today` or `today+30d`."""
-    within: DaysAhead | None = None
-    """From today up to this far ahead, such as `60d`."""
-    overdue_by: DaysAhead | None = None
-    """At least this long ago, such as `30d`."""
-    more_than: NumberOrField | None = None
-    """Above a number or another cell: `{civicrm: workers}`."""
-    less_than: NumberOrField | None = None
-    """Below a number or another cell."""
-    differs: Literal[True] | None = None
-    """The two sides of `field` differ."""
-    any: "list[OneOrMany[ConditionShape]] | None" = None
-    """True if one of these holds."""
-    not_: "OneOrMany[ConditionShape] | None" = Field(default=None, alias="not")
-    """True if this does not hold."""
-
-
-class RuleShape(Shape):
-    """A discrepancy across the two systems, told where `when` holds for a pair of records."""
-
-    severity: core.Severity = Field(strict=False)
-    """`low`, `medium` or `high`."""
-    when: OneOrMany[ConditionShape]
-    """Conditions; in a list, all must hold."""
-    say: Sentence
-    """What is wrong, in plain words; `{field}` shows a field's value."""
-    do: Sentence | None = None
-    """What staff should do."""
-    owner: Role | None = None
-    """A role, mapped to people or channels by BRIDGE_OWNERS__<ROLE>."""
-    due: Period | None = None
-    """How long staff have, such as `14d`."""
+    create_when: OneOrMany[ConditionShape] | None = None
+    """With `create` on one side: only where this holds, such as those a person ticked."""
+    otherwise: Literal["report", "ignore"] | None = None
+    """With `create_when`: what happens to the rest, `report` (default) or `ignore`."""
 
 
 class LimitShape(Shape):
@@ -323,22 +244,28 @@ class SlackReport(Shape):
 
     channel: Channel
     """`#name` or the channel's id."""
-    language: Literal["en", "es"] = "en"
-    """`en` or `es`."""
+    language: Literal["en", "es"] | None = None
+    """`en` or `es`. Default: that of the settings."""
 
 
 class AirtableReport(Shape):
-    """Upserted by fingerprint into a table of the same base."""
+    """Upserted by fingerprint into a table of the same base, in `observe` too; staff may assign, snooze and note there."""
 
     table: Word
-    """The table's name or `tbl…` id."""
+    """The table's name or `tbl…` id. No mapping may read it."""
+    language: Literal["en", "es"] | None = None
+    """`en` or `es`. Default: that of the settings."""
 
 
 class CivicrmReport(Shape):
-    """Written as activities, completed when resolved."""
+    """Written as activities on the contacts, in `observe` too; completed when resolved."""
 
     activity_type: Word
     """The activity type's name."""
+    key: Word = "location"
+    """The activity's field that holds the fingerprint, by which it is found again; a custom one as `Group.Field`."""
+    language: Literal["en", "es"] | None = None
+    """`en` or `es`. Default: that of the settings."""
 
 
 class ReportShape(Shape):
@@ -400,6 +327,8 @@ class MappingShape(Shape):
     """What happens to records without partner."""
     rules: dict[RuleName, RuleShape] = Field(default_factory=dict)
     """Discrepancies across the two systems, by name."""
+    figures: dict[RuleName, FiguresShape] = Field(default_factory=dict)
+    """Tables of counts, sums and waiting times by month or by another cell, by name."""
     guard: GuardShape = Field(default_factory=GuardShape)
     """Limits: a plan that goes beyond one is held until a person approves it."""
     schedule: ScheduleShape | None = None

@@ -101,9 +101,10 @@ def _check_alias_use(draft: Draft, trail: Trail, alias: str, rest: str, related:
     if related.pick is not None and not rest:
         draft.add(trail, f"expected a field of the related row, found `{alias}` alone.", f"Write `{alias}.field`.")
     if related.pick is None and rest:
+        kind = "number" if related.set is None else "set"
         draft.add(
             trail,
-            f"`{alias}` is a number here and has no fields; found `{alias}.{rest}`.",
+            f"`{alias}` is a {kind} here and has no fields; found `{alias}.{rest}`.",
             f"Write `{alias}`, or `pick` a row.",
         )
 
@@ -113,6 +114,9 @@ def unwritable(source: CivicrmSource, path: str) -> str:
     first, _, rest = path.partition(".")
     related = source.related.get(first)
     if related is not None:
+        if related.set is not None:
+            mine = related.entity == "GroupContact" and related.by == "contact_id" and related.set.startswith("group_id")
+            return "" if mine else "is collected from other records; only the groups of a contact can be written"
         if related.pick is None:
             return "is counted from other records"
         first, _, rest = rest.partition(".")
@@ -129,12 +133,12 @@ def is_related(source: CivicrmSource, path: str) -> bool:
 
 
 def _related(draft: Draft, trail: Trail, alias: str, shape: RelatedShape) -> Related:
-    ways = [way for way in ("pick", "count", "sum") if way in shape.model_fields_set]
+    ways = [way for way in ("pick", "count", "sum", "set") if way in shape.model_fields_set]
     if len(ways) != 1:
         found = " and ".join(f"`{way}`" for way in ways) or "none"
         draft.add(
             trail,
-            f"expected exactly one of `pick`, `count` and `sum`, found {found}.",
+            f"expected exactly one of `pick`, `count`, `sum` and `set`, found {found}.",
             "Say what the related rows become.",
             key=True,
         )
@@ -142,7 +146,9 @@ def _related(draft: Draft, trail: Trail, alias: str, shape: RelatedShape) -> Rel
     pick = None
     if shape.pick is not None:
         prefer = {path: tuple(best) for path, best in shape.pick.prefer.items()}
-        pick = Pick(prefer=prefer, latest=shape.pick.latest)
+        pick = Pick(prefer=prefer, latest=shape.pick.latest, earliest=shape.pick.earliest)
+        if pick.latest is not None and pick.earliest is not None:
+            draft.add((*trail, "pick", "earliest"), "expected `latest` or `earliest`, found both.", "Remove one.", key=True)
     return Related(
         alias=alias,
         entity=shape.entity,
@@ -151,6 +157,8 @@ def _related(draft: Draft, trail: Trail, alias: str, shape: RelatedShape) -> Rel
         pick=pick,
         count=shape.count or False,
         sum=shape.sum,
+        set=shape.set,
+        add=shape.add or False,
     )
 
 

@@ -10,6 +10,7 @@ import zoneinfo
 from decimal import Decimal
 
 from bridge.config.problems import suggest
+from bridge.core.canonical import regions
 from bridge.core.mapping import Today
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -120,6 +121,14 @@ def day_span(value: object) -> tuple[dt.date, dt.date]:
     if span[0] > span[1]:
         raise ValueError("expected the first day to be no later than the last")
     return span
+
+
+def region(value: object) -> str:
+    """A country's two capital letters, as phone numbers know it."""
+    if value not in regions():
+        hint = "The United Kingdom is `GB`." if value == "UK" else ""
+        raise ValueError("expected the two capital letters of a country that has phones, such as `US`", hint)
+    return str(value)
 
 
 def zone(value: object) -> str:

@@ -15,8 +15,6 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from enum import StrEnum
 from urllib.parse import urlsplit, urlunsplit
 
-import phonenumbers
-
 from bridge.core import places
 from bridge.core.mapping import Field, FieldType
 from bridge.core.record import Json, Value
@@ -106,8 +104,24 @@ def _encodes(text: str) -> bool:
     return True
 
 
+def plain(text: str) -> bool:
+    """Whether `text` is beyond doubt what `clean` makes of it, and can be stored; nearly every text is.
+
+    Printable leaves out every white space but the space itself, NUL and lone surrogates.
+    """
+    return (
+        text.isprintable()
+        and "  " not in text
+        and text[:1] != " " != text[-1:]
+        and (text.isascii() or unicodedata.is_normalized("NFC", text))
+        and ("&" not in text or not ("&lt;" in text or "&gt;" in text or "&amp;" in text))
+    )
+
+
 def clean(text: str) -> str:
     """`text` in NFC with `&lt; &gt; &amp;` decoded, trimmed, every run of white space one space."""
+    if plain(text):
+        return text
     if "&" in text or not text.isascii():
         text = _decoded(text)
     return " ".join(text.split())
@@ -139,9 +153,14 @@ def _email(raw: Json, field: Field, zones: Zones) -> str | None:
     text = clean(words(raw).lower())
     if not text:
         return None
-    if len(text) > _LONGEST_EMAIL or _EMAIL.fullmatch(text) is None:
+    if not is_email(text):
         raise Unparsable(Reason.NOT_EMAIL)
     return text
+
+
+def is_email(text: str) -> bool:
+    """Whether a cleaned text in small letters is an e-mail address."""
+    return len(text) <= _LONGEST_EMAIL and _EMAIL.fullmatch(text) is not None
 
 
 def _phone(raw: Json, field: Field, zones: Zones) -> str | None:
@@ -149,14 +168,14 @@ def _phone(raw: Json, field: Field, zones: Zones) -> str | None:
     text = clean(words(raw))
     if not text:
         return None
-    number = _north_american(text) if field.region == "US" else None
+    number = north_american(text) if field.region == "US" else None
     number = number or _e164(text, field.region)
     if number is None:
         raise Unparsable(Reason.NOT_PHONE)
     return number
 
 
-def _north_american(text: str) -> str | None:
+def north_american(text: str) -> str | None:
     """What `_e164` answers for the plain ways to write a number of the United States, without its thirty microseconds."""
     digits = text.translate(_PHONE_MARKS).removeprefix("+1")
     if len(digits) == 11 and digits[0] == "1" and "+" not in text:  # noqa: PLR2004  # country code and ten digits
@@ -166,13 +185,25 @@ def _north_american(text: str) -> str | None:
     return None
 
 
+def regions() -> frozenset[str]:
+    """The countries whose phone numbers are known, by two capital letters."""
+    import phonenumbers  # noqa: PLC0415  # as below
+
+    return frozenset(phonenumbers.SUPPORTED_REGIONS)
+
+
 @functools.lru_cache(maxsize=1 << 17)
 def _e164(text: str, region: str) -> str | None:
+    import phonenumbers  # noqa: PLC0415  # its tables cost more than reading a thousand records, and few numbers need them
+
+    def international(number: phonenumbers.PhoneNumber) -> str:
+        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
     try:
         number = phonenumbers.parse(text, region)
-        plain = _international(number)
+        plain = international(number)
         # Of +430000000000 the library takes one more zero off at each reading: such a number cannot be kept.
-        stable = _international(phonenumbers.parse(plain)) == plain
+        stable = international(phonenumbers.parse(plain)) == plain
     except phonenumbers.NumberParseException:
         return None
     # A number may be newer than the library's ranges, so its length is judged; a local one lacks its area code.
@@ -182,17 +213,13 @@ def _e164(text: str, region: str) -> str | None:
     return f"{plain};ext={number.extension}" if number.extension else plain
 
 
-def _international(number: phonenumbers.PhoneNumber) -> str:
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-
-
 def _date(raw: Json, field: Field, zones: Zones) -> dt.date | None:
     if not isinstance(raw, str):
         raise Unparsable(Reason.NOT_DATE)
     text = raw.strip()
     if not text:
         return None
-    if _DATETIME.fullmatch(text):
+    if len(text) != _DAY and _DATETIME.fullmatch(text):
         if not field.from_datetime:
             raise Unparsable(Reason.HAS_TIME)
         return _instant(text, zones).astimezone(zones.day).date()

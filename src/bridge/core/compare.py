@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from bridge.core.mapping import Authority, Field, FieldType, FirstContact, OnConflict, OnEdit
 from bridge.core.record import Base, Cell, PerSide, Side, Unreadable, Value
-from bridge.core.values import comparable, same_base, translate
+from bridge.core.values import comparable, normal, same_base, translate
 
 OWNER_BLANK = 201
 FIRST_CONTACT = 202
@@ -28,6 +28,15 @@ class NoBase(Enum):
 
 
 NO_BASE: Final = NoBase.NO_BASE
+
+
+class Differ(Enum):
+    """Two cells that are not the same value."""
+
+    DIFFER = "differ"
+
+
+DIFFER: Final = Differ.DIFFER
 
 
 class Verdict(StrEnum):
@@ -82,6 +91,19 @@ class Outcome:
     agreed: Value | None = None
 
 
+def agreement(field: Field, civicrm: Cell, airtable: Cell) -> Value | Literal[Differ.DIFFER] | None:
+    """The comparable value of two cells that agree, else DIFFER. A cell that cannot be read agrees with nothing.
+
+    It is asked of every cell of every run, and nearly all agree: cells equal as they stand are not looked at further.
+    """
+    if isinstance(civicrm, Unreadable) or isinstance(airtable, Unreadable):
+        return DIFFER
+    if civicrm == airtable and not field.values:
+        return normal(field, airtable)
+    here, there = comparable(field, Side.CIVICRM, civicrm), comparable(field, Side.AIRTABLE, airtable)
+    return there if here == there else DIFFER
+
+
 def merge(
     field: Field,
     base: Base | Literal[NoBase.NO_BASE],
@@ -97,10 +119,10 @@ def merge(
     civicrm, airtable = cells.civicrm, cells.airtable
     if isinstance(civicrm, Unreadable) or isinstance(airtable, Unreadable):
         return Outcome(Verdict.UNREADABLE, code=max(cell.code for cell in (civicrm, airtable) if isinstance(cell, Unreadable)))
+    if (agreed := agreement(field, civicrm, airtable)) is not DIFFER:
+        known = base is not NO_BASE and same_base(base, agreed)
+        return Outcome(Verdict.AGREED, keep=Keep.KEEP if known else Keep.TAKE, agreed=agreed)
     here, there = comparable(field, Side.CIVICRM, civicrm), comparable(field, Side.AIRTABLE, airtable)
-    if here == there:
-        known = base is not NO_BASE and same_base(base, here)
-        return Outcome(Verdict.AGREED, keep=Keep.KEEP if known else Keep.TAKE, agreed=here)
     moved = () if base is NO_BASE else tuple(side for side, value in PerSide(here, there) if not same_base(base, value))
     outcome = _differ(_Case(field, PerSide(civicrm, airtable), moved, modified))
     return Outcome(outcome.verdict, code=REPORT_ONLY) if field.authority in (None, Authority.REPORT) else outcome

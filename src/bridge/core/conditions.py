@@ -19,6 +19,7 @@ from bridge.core.values import comparable, normal
 Answer = bool | None
 """None is unknown."""
 
+_OF_THE_DAY = frozenset((Operator.WITHIN, Operator.OVERDUE_BY))
 _TRUE_OF_BLANK = frozenset((Operator.IS_NOT, Operator.NOT_IN))
 
 
@@ -38,6 +39,26 @@ def holds(
     return _answer(condition, _Asked(cells, fields, today, zone))
 
 
+def answers(
+    condition: Condition,
+    cells: PerSide[Mapping[str, Cell]],
+    fields: Mapping[str, Field],
+    today: dt.date,
+    *,
+    zone: dt.tzinfo = dt.UTC,
+) -> tuple[tuple[Test, Answer], ...]:
+    """Each question that `condition` is made of, in the order written, with its own answer; see `holds`."""
+    asked = _Asked(cells, fields, today, zone)
+    return tuple((test, _test(test, asked)) for test in _tests(condition))
+
+
+def _tests(condition: Condition) -> Iterable[Test]:
+    if isinstance(condition, Test):
+        return (condition,)
+    parts = (condition.of,) if isinstance(condition, Not) else condition.of
+    return (test for part in parts for test in _tests(part))
+
+
 def fields_read(condition: Condition) -> frozenset[str]:
     """The names of all fields whose cells decide `condition`."""
     if isinstance(condition, Test):
@@ -46,6 +67,26 @@ def fields_read(condition: Condition) -> frozenset[str]:
     if isinstance(condition, Not):
         return fields_read(condition.of)
     return frozenset().union(*map(fields_read, condition.of))
+
+
+def asks_the_day(condition: Condition) -> bool:
+    """Whether the day of the run decides `condition`."""
+    if isinstance(condition, Test):
+        named = condition.operand if isinstance(condition.operand, tuple) else (condition.operand,)
+        return condition.operator in _OF_THE_DAY or any(isinstance(each, Today) for each in named)
+    if isinstance(condition, Not):
+        return asks_the_day(condition.of)
+    return any(map(asks_the_day, condition.of))
+
+
+def sides_asked(condition: Condition) -> frozenset[Side]:
+    """The sides whose cells decide `condition`; both where it asks whether they differ."""
+    if isinstance(condition, Test):
+        other = {condition.operand.side} if isinstance(condition.operand, FieldRef) else set()
+        return frozenset(Side) if condition.side is None else frozenset({condition.side} | other)
+    if isinstance(condition, Not):
+        return sides_asked(condition.of)
+    return frozenset().union(*map(sides_asked, condition.of))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +101,14 @@ class _Asked:
     def cell(self, side: Side, name: str) -> Cell:
         """The cell in its side's own words, in the form that is compared."""
         return normal(self.fields[name], self.cells[side][name])
+
+    def other(self, ref: FieldRef) -> Cell:
+        """The cell that another is compared with; a day is moved as the condition says, and stays within the calendar."""
+        cell = self.cell(ref.side, ref.field)
+        if not ref.days or isinstance(cell, Unreadable) or (day := self.day(cell)) is None:
+            return cell
+        ordinal = day.toordinal() + ref.days
+        return dt.date.fromordinal(min(max(ordinal, 1), dt.date.max.toordinal()))
 
     def day(self, value: object) -> dt.date | None:
         """The day that a date, a moment or `today` falls on."""
@@ -102,7 +151,7 @@ def _test(test: Test, asked: _Asked) -> Answer:
         return (cell is None) is test.operand
     operand: Operand | Cell = test.operand
     if isinstance(operand, FieldRef):
-        operand = asked.cell(operand.side, operand.field)
+        operand = asked.other(operand)
     if isinstance(operand, Unreadable):
         return None
     if cell is None or operand is None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from bridge.core import values
+from bridge.core import conditions, values
 from bridge.core.facts import Facts, about_record, frozen, key_values, refusal, sealed
 from bridge.core.mapping import ExactMatch, Unmatched
 from bridge.core.mapping import Mapping as FieldMapping
@@ -22,10 +22,20 @@ def unmatched(facts: Facts) -> Iterator[Change | Discrepancy]:
     for side, records in facts.matching.only:
         policy = facts.mapping.unmatched[side]
         for record in records:
-            if policy is Unmatched.REPORT:
+            said = facts.mapping.otherwise if policy is Unmatched.CREATE and not _wanted(facts, record) else policy
+            if said is Unmatched.REPORT:
                 yield about_record(facts, 101 if side is Side.CIVICRM else 102, record)
-            elif policy is Unmatched.CREATE and whole:
+            elif said is Unmatched.CREATE and whole:
                 yield _create(facts, record)
+
+
+def _wanted(facts: Facts, record: Record) -> bool:
+    """Whether the mapping lets this record be created: always, or where `create_when` holds of it."""
+    wanted = facts.mapping.create_when
+    if wanted is None:
+        return True
+    cells = PerSide.of(lambda side: record.cells if side is record.side else {})
+    return conditions.holds(wanted, cells, facts.mapping.fields, facts.today, zone=facts.zone) is True
 
 
 def _keyless(facts: Facts) -> bool:
@@ -73,7 +83,7 @@ def _cells_of_create(facts: Facts, record: Record, side: Side) -> tuple[dict[str
     unreadable = frozen(facts, side)
     for each in facts.mapping.fields.values():
         path = each.at[side]
-        if path is None or path in unreadable or not each.may_write(side):
+        if path is None or path in unreadable or not each.may_write(side) or _is_elsewhere(facts.mapping, side, path):
             continue
         cell = record.cells[each.name]
         if cell is None or isinstance(cell, Unreadable):
@@ -94,6 +104,11 @@ def _cells_of_create(facts: Facts, record: Record, side: Side) -> tuple[dict[str
                 for path, raw in found.items():
                     cells.setdefault(path, _new_cell(facts, path, path, raw))
     return cells, keys
+
+
+def _is_elsewhere(mapping: FieldMapping, side: Side, path: str) -> bool:
+    """Whether the path leads to a row of its own, which can only be written once the record is there."""
+    return side is Side.CIVICRM and path.partition(".")[0] in mapping.civicrm.related
 
 
 def _new_cell(

@@ -23,6 +23,7 @@ _WHY = {
     "conflict": "both changed; {source} decides",
     "reverted": "edited in {target}, which does not own it; put back",
     "clear": "cleared in {source}",
+    "chosen": "a person chose what {source} has",
     "undo": "taken back",
     "restored": "taken back",
 }
@@ -101,10 +102,10 @@ def as_text(plan: Plan, *, title: str, sentence: Sentence, most: int | None = No
     At most `most` records and as many discrepancies are written out (None: all); what is left out is counted.
     """
     head = (
-        f"Plan for {title}: {_count(len(plan.changes), 'record')} to write, "
-        f"{_count(len(plan.discrepancies), 'discrepancy', 'discrepancies')}."
+        f"Plan for {title}: {counted(len(plan.changes), 'record')} to write, "
+        f"{counted(len(plan.discrepancies), 'discrepancy', 'discrepancies')}."
     )
-    cost = f"{_count(plan.calls.civicrm, 'CiviCRM call')} and {_count(plan.calls.airtable, 'Airtable call')}"
+    cost = f"{counted(plan.calls.civicrm, 'CiviCRM call')} and {counted(plan.calls.airtable, 'Airtable call')}"
     lines = [
         head,
         *_seen(plan),
@@ -121,11 +122,12 @@ def _seen(plan: Plan) -> Iterator[str]:
     """How much was looked at; nothing for a plan that was not made from a pull, such as an undo."""
     now = plan.population.now
     if now.civicrm or now.airtable or plan.complete:
-        found = f"; {_count(len(plan.links), 'new link')}" if plan.links else ""
+        found = f"; {counted(len(plan.links), 'new link')}" if plan.links else ""
         yield f"Seen: {now.civicrm} records in CiviCRM, {now.airtable} in Airtable{found}."
 
 
-def _count(number: int, one: str, many: str = "") -> str:
+def counted(number: int, one: str, many: str = "") -> str:
+    """The number with its noun."""
     return f"{number} {one if number == 1 else many or one + 's'}"
 
 
@@ -142,7 +144,7 @@ def _changes(plan: Plan, most: int | None) -> Iterator[str]:
             for cell in change.cells:
                 yield f"    {cell.field}: {_before_after(cell)}   [{why(cell, side)}]"
         if most is not None and len(here) > most:
-            yield f"  … and {_count(len(here) - most, 'more record')}"
+            yield f"  … and {counted(len(here) - most, 'more record')}"
 
 
 def why(cell: CellChange, side: Side) -> str:

@@ -21,12 +21,18 @@ _CIVICRM_ID, _AIRTABLE_ID = "1", "recExample0000001"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """What came of one example. `failures` are sentences: what was expected and what was found; empty if it holds."""
+    """What came of one example. `failures` are sentences: what was expected and what was found; empty if it holds.
+
+    `pair` are its two rows as records, `bases` what they agreed on before, `today` the day it was run on.
+    """
 
     example: Example
     failures: tuple[str, ...]
     plan: Plan
     verdicts: Map[str, str]
+    pair: Pair
+    bases: Map[str, Value | None]
+    today: dt.date
 
 
 def run_example(mapping: Mapping, example: Example, today: dt.date) -> Ran:
@@ -36,13 +42,17 @@ def run_example(mapping: Mapping, example: Example, today: dt.date) -> Ran:
     """
     pair = _pair(mapping, example)
     bases = _bases(mapping, example)
-    plan = _plan(mapping, pair, bases, example.today or today)
+    today = example.today or today
+    plan = _plan(mapping, pair, bases, today)
     verdicts = {name: outcome.verdict.value for name, outcome in _outcomes(mapping, pair, bases).items()}
     return Ran(
         example=example,
         failures=(*_wrong_verdicts(example, verdicts), *_wrong_told(example, plan)),
         plan=plan,
         verdicts=verdicts,
+        pair=pair,
+        bases=bases,
+        today=today,
     )
 
 

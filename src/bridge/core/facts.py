@@ -9,6 +9,7 @@ from bridge.core import values
 from bridge.core.knowledge import Known
 from bridge.core.mapping import Field, FieldType, Key, Severity
 from bridge.core.mapping import Mapping as FieldMapping
+from bridge.core.marks import Marker
 from bridge.core.match import Matching
 from bridge.core.plan import Discrepancy
 from bridge.core.record import Json, Link, PerSide, Record, Side, Snapshot, Unreadable, Value
@@ -25,7 +26,8 @@ class Facts:
     """Everything a plan is made of.
 
     `missing` says where each absent record went; `moved` are links that followed a merge (old, new); `doubtful` are the
-    (side, partner id) of creates whose outcome is still unknown. `today` is the day of the run in `zone`, the
+    (side, partner id) of creates whose outcome is still unknown. `quiet` are linked pairs that are known to come out quiet, and
+    `mark` makes the marks of those that do (see `core.marks`). `today` is the day of the run in `zone`, the
     mapping's.
     """
 
@@ -41,6 +43,8 @@ class Facts:
     missing: Mapping[tuple[Link, Side], Found] = field(default_factory=dict)
     moved: tuple[tuple[Link, Link], ...] = ()
     doubtful: frozenset[tuple[Side, str]] = frozenset()
+    quiet: frozenset[Link] = frozenset()
+    mark: Marker | None = None
 
 
 def severity_of(code: int) -> Severity:

@@ -1,7 +1,7 @@
 """What the state knows of a mapping when a run begins: links, bases, decisions and the last run's counts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bridge.core.record import Base, Link, PerSide, Side
 
@@ -22,8 +22,9 @@ class Stop:
 class Known:
     """What the state knows of one mapping when a run begins.
 
-    `bases` holds only fields whose definition is still the one the base was agreed under. `absent` are links whose record
-    was missing at the last complete sweep. `last_counts` are of the last whole and complete pull.
+    `bases` holds only fields whose definition is still the one the base was agreed under, of the links that were asked for.
+    `marks` are of pairs that came out quiet (see `core.marks`) and of which nothing else was stored since. `absent` are links
+    whose record was missing at the last complete sweep. `last_counts` are of the last whole and complete pull.
     """
 
     links: frozenset[Link]
@@ -36,3 +37,6 @@ class Known:
     last_digest: str | None
     """The mapping's digest at the last run that was not held, None at the first."""
     last_scope: str | None
+    marks: Mapping[Link, PerSide[bytes]] = field(default_factory=dict)
+    salt: str = ""
+    """What marks are made with in this state."""

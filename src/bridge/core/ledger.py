@@ -5,20 +5,24 @@ clearing house for benefits enrolment: few, fixed, and countable.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from bridge.core.mapping import Severity
 from bridge.core.plan import Discrepancy
 from bridge.core.record import Side
-from bridge.errors import RequestRejected
+from bridge.errors import RequestRejected, StaleRecord
 
 _RANK = {Severity.LOW: 0, Severity.MEDIUM: 1, Severity.HIGH: 2}
 _FREEZING = frozenset({206, 501, 503})
 _UNREAD_SOURCE = 504
+_UNREAD = frozenset({_UNREAD_SOURCE, 505})
 _WRITES = range(400, 500)
 _SOURCES = range(500, 600)
+_ANSWERED = "answered"
+"""The evidence of what was answered: no finding ever has it, so whatever run still finds the entry wakes it."""
 
 
 class State(StrEnum):
@@ -41,6 +45,7 @@ class Happened(StrEnum):
     SNOOZED = "snoozed"
     WOKE = "woke"
     ACCEPTED = "accepted"
+    ANSWERED = "answered"
     COMMENTED = "commented"
 
 
@@ -82,6 +87,24 @@ class Entry:
         """The discrepancy's fingerprint."""
         return self.discrepancy.fingerprint
 
+    @property
+    def stamp(self) -> str:
+        """16 hex digits that change when people's words or the facts do, and not when a run merely meets it again.
+
+        Whoever acts on what they saw carries it: with another stamp, something else stands there now.
+        """
+        said = (
+            self.state,
+            self.assignee,
+            self.snoozed_until,
+            self.snoozed_evidence,
+            self.accepted_reason,
+            self.note,
+            self.life,
+        )
+        facts = (self.discrepancy.severity, self.discrepancy.evidence)
+        return hashlib.sha256(repr((*map(str, said), *facts)).encode()).hexdigest()[:16]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
@@ -93,6 +116,47 @@ class Event:
     by: str
     run: int | None = None
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which discrepancies are asked for; what is None or empty does not narrow.
+
+    `assignee` is a name, or "" for what is in nobody's hands. `text` is looked for in names, notes, native ids and, as a
+    number, in `id`. Of `opened_after` and `opened_until` the latter is included.
+    """
+
+    mappings: frozenset[str] | None = None
+    code: int | None = None
+    rule: str | None = None
+    severity: Severity | None = None
+    state: State | None = None
+    assignee: str | None = None
+    record: tuple[Side, str] | None = None
+    opened_after: dt.datetime | None = None
+    opened_until: dt.datetime | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """How many unresolved discrepancies are alike. `age` is the number of age limits they have passed."""
+
+    mapping: str
+    code: int
+    rule: str | None
+    severity: Severity
+    state: State
+    age: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """How many discrepancies began to wait for somebody in a period, and how many ceased to."""
+
+    came: int
+    went: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +173,19 @@ class Reach:
     """How far one run could see: what is not found may be called resolved only where it could have been found.
 
     `complete` says whether both sides were read whole and completely. `wrote` says whether the plan was carried out: what a
-    write told (4xx) is not settled by a run that only looked. `reads` names the fields that each rule's condition reads.
+    write told (4xx) is not settled by a run that only looked. `read` says that both sides answered all they were asked, whole
+    or not: then no source is unread any more. `reads` names the fields that each rule's condition reads.
     """
 
     complete: bool
     wrote: bool = True
+    read: bool = False
     reads: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def settles(self, gone: Discrepancy, found: Iterable[Discrepancy]) -> bool:
         """Whether `gone`, which is not among `found`, is known to be resolved."""
+        if gone.code in _UNREAD and self.read:
+            return True
         if not self.complete or (gone.code in _WRITES and not self.wrote):
             return False
         fields: frozenset[str | None] = frozenset(self.reads.get(gone.rule, ()) if gone.rule else (gone.field,))
@@ -161,7 +229,7 @@ def advance(
 def assign(entry: Entry, assignee: str | None, *, by: str, at: dt.datetime, note: str = "") -> tuple[Entry, Event]:
     """The entry in `assignee`'s hands, or nobody's. Raises RequestRejected if it is resolved."""
     _must_live(entry)
-    return replace(entry, assignee=assignee), _word(entry, Happened.ASSIGNED, by, at, note or (assignee or ""))
+    return replace(entry, assignee=assignee), _word(entry, Happened.ASSIGNED, by, at, noted(assignee or "", note))
 
 
 def snooze(entry: Entry, until: dt.date | None, *, by: str, at: dt.datetime, note: str = "") -> tuple[Entry, Event]:
@@ -177,7 +245,7 @@ def snooze(entry: Entry, until: dt.date | None, *, by: str, at: dt.datetime, not
         )
     evidence = entry.discrepancy.evidence if until is None else None
     after = replace(_open(entry), state=State.SNOOZED, snoozed_until=until, snoozed_evidence=evidence, note=note or entry.note)
-    return after, _word(entry, Happened.SNOOZED, by, at, note or (f"{until:%Y-%m-%d}" if until else ""))
+    return after, _word(entry, Happened.SNOOZED, by, at, noted(f"{until:%Y-%m-%d}" if until else "", note))
 
 
 def accept(entry: Entry, reason: Reason, *, by: str, at: dt.datetime, note: str = "") -> tuple[Entry, Event]:
@@ -191,7 +259,7 @@ def accept(entry: Entry, reason: Reason, *, by: str, at: dt.datetime, note: str 
             "The reason `other` needs a note that says why.", next_step="Add a note, or choose another reason."
         )
     after = replace(_open(entry), state=State.ACCEPTED, accepted_reason=reason.value, note=note or entry.note)
-    return after, _word(entry, Happened.ACCEPTED, by, at, note or reason.value)
+    return after, _word(entry, Happened.ACCEPTED, by, at, noted(reason.value, note))
 
 
 def reopen(entry: Entry, *, by: str, at: dt.datetime, note: str = "") -> tuple[Entry, Event]:
@@ -201,6 +269,47 @@ def reopen(entry: Entry, *, by: str, at: dt.datetime, note: str = "") -> tuple[E
         raise RequestRejected(f"{_called(entry)} is open already.")
     happened = Happened.WOKE if entry.state is State.SNOOZED else Happened.REOPENED
     return _open(entry, lives=happened is Happened.REOPENED), _word(entry, happened, by, at, note)
+
+
+def answer(entry: Entry, *, by: str, at: dt.datetime, note: str) -> tuple[Entry, Event]:
+    """The entry silent because a person did what it asks for: a complete run resolves it, any run that still finds it wakes it.
+
+    `note` says what they did; a note that somebody left stays. Raises RequestRejected if it is resolved.
+    """
+    _must_live(entry)
+    after = replace(_open(entry), state=State.SNOOZED, snoozed_evidence=_ANSWERED)
+    return after, _word(entry, Happened.ANSWERED, by, at, note)
+
+
+def answering(
+    fingerprint: str, *, by: str, at: dt.datetime, note: str
+) -> Callable[[Sequence[Entry]], tuple[Sequence[Entry], Sequence[Event]]]:
+    """What answers the entry of this fingerprint among a mapping's, as it stands then and unless it is resolved."""
+
+    def step(entries: Sequence[Entry]) -> tuple[Sequence[Entry], Sequence[Event]]:
+        live = [each for each in entries if each.fingerprint == fingerprint and each.state is not State.RESOLVED]
+        done = [answer(each, by=by, at=at, note=note) for each in live]
+        return [entry for entry, _ in done], [event for _, event in done]
+
+    return step
+
+
+SAID = " · "
+"""Stands in an event's note between what was decided (into whose hands, until when, why) and what somebody said about it."""
+
+
+def noted(decided: str, note: str) -> str:
+    """What an event keeps of a decision and of a person's note on it."""
+    return SAID.join(filter(None, (decided, note)))
+
+
+def must_be(entry: Entry, stamp: str | None) -> None:
+    """Raises StaleRecord if the entry is not what a person saw who was shown this `stamp` of it; None: they saw it now."""
+    if stamp not in (None, entry.stamp):
+        raise StaleRecord(
+            f"{_called(entry)} is not what it was when it was shown: it is {entry.state.value} now, or its facts changed.",
+            next_step="look at it again, then decide.",
+        )
 
 
 def comment(entry: Entry, note: str, *, by: str, at: dt.datetime) -> tuple[Entry, Event]:

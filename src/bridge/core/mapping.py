@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
+from bridge.core.figures import Figures
 from bridge.core.record import Json, PerSide, Side
+from bridge.core.telling import ReportTo
+from bridge.core.timing import Schedule
 
 Text = Map[str, str]
 """A sentence in each language the author gave: `{"en": …, "es": …}`."""
@@ -126,6 +129,8 @@ class Field:
     on_edit: OnEdit = OnEdit.REVERT
     on_conflict: OnConflict = OnConflict.REPORT
     clear: bool = False
+    title: Text = field(default_factory=dict)
+    """What people call it; without one its name."""
 
     @property
     def two_sided(self) -> bool:
@@ -148,18 +153,20 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pick:
-    """Which of several related rows is meant: by preferred values first, then by the latest of a date field."""
+    """Which of several related rows is meant: by preferred values first, then by the latest or earliest of a date field."""
 
     prefer: Map[str, tuple[Json, ...]] = field(default_factory=dict)
     """Related path to its values, best first. Rows with none of them come last."""
     latest: str | None = None
+    earliest: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Related:
     """Rows of another CiviCRM entity, pulled in bulk and joined by `by`, the related field that holds this record's id.
 
-    Exactly one of `pick`, `count`, `sum` says what they become: one row's fields (`alias.path`), a number, or a total.
+    One of `pick`, `count`, `sum`, `set` says what they become: a row's fields, a number, a total, the set of a field's values.
+    `add`: a write makes the row.
     """
 
     alias: str
@@ -169,6 +176,8 @@ class Related:
     pick: Pick | None = None
     count: bool = False
     sum: str | None = None
+    set: str | None = None
+    add: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,10 +252,11 @@ class Today:
 
 @dataclass(frozen=True, slots=True)
 class FieldRef:
-    """The cell of `field` on `side`, as an operand."""
+    """The cell of `field` on `side`, as an operand; where it is a day, moved by `days`."""
 
     side: Side
     field: str
+    days: int = 0
 
 
 Operand = str | bool | Decimal | dt.date | dt.datetime | dt.timedelta | Today | FieldRef | tuple[str | bool | Decimal, ...]
@@ -296,6 +306,8 @@ class Rule:
     when: Condition
     say: Text
     do: Text = field(default_factory=dict)
+    title: Text = field(default_factory=dict)
+    """A few words for lists and headings; without them its name."""
     owner: str | None = None
     due: dt.timedelta | None = None
 
@@ -319,41 +331,6 @@ class GuardLimits:
     clears: Limit = Limit(count=0)
     shrink: float = 0.10
     canaries: PerSide[tuple[str, ...]] = PerSide((), ())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slot:
-    """When something runs: every `every` between two times of day, or `at` one; `crontab` instead of either; on `days`.
-
-    `days` holds ISO weekdays, 1 (Monday) to 7 (Sunday).
-    """
-
-    every: dt.timedelta | None = None
-    between: tuple[dt.time, dt.time] | None = None
-    at: dt.time | None = None
-    crontab: str | None = None
-    days: frozenset[int] = frozenset(range(1, 8))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Schedule:
-    """When the mapping is synced (delta), swept and reported; never on a `closed` day (both ends included)."""
-
-    timezone: str
-    sync: Slot | None = None
-    sweep: Slot | None = None
-    digest: Slot | None = None
-    closed: tuple[tuple[dt.date, dt.date], ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportTo:
-    """Where discrepancies are told besides the ledger."""
-
-    slack_channel: str | None = None
-    language: str = "en"
-    airtable_table: str | None = None
-    civicrm_activity_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -384,7 +361,11 @@ class Mapping:
     match: tuple[MatchRule, ...]
     fields: Map[str, Field]
     unmatched: PerSide[Unmatched] = PerSide(Unmatched.IGNORE, Unmatched.IGNORE)
+    create_when: Condition | None = None
+    """Which records are created on the other side; `otherwise` is for the rest."""
+    otherwise: Unmatched = Unmatched.REPORT
     rules: tuple[Rule, ...] = ()
+    figures: tuple[Figures, ...] = ()
     guard: GuardLimits = field(default_factory=GuardLimits)
     schedule: Schedule | None = None
     report: ReportTo = field(default_factory=ReportTo)
@@ -399,10 +380,9 @@ class Mapping:
     @property
     def name_field(self) -> str | None:
         """The field that says what people call a record: `name` if mapped, else the first text-like field."""
-        if "name" in self.fields:
-            return "name"
         texts = (FieldType.ORGANIZATION, FieldType.PERSON, FieldType.TEXT)
-        return next((each.name for each in self.fields.values() if each.type in texts), None)
+        texting = (each.name for each in self.fields.values() if each.type in texts)
+        return "name" if "name" in self.fields else next(texting, None)
 
     @property
     def depends_on(self) -> frozenset[str]:

@@ -5,14 +5,19 @@ else the keys say is told (103, 105) and waits for a person. The result does not
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from bridge.core.mapping import ExactMatch, Field, FieldType, Key, SimilarMatch
 from bridge.core.mapping import Mapping as FieldMapping
 from bridge.core.record import Cell, Link, PerSide, Record, Side, Snapshot, Unreadable, Value
-from bridge.core.similar import Text, alike
-from bridge.core.values import fold, normal, read
+from bridge.core.values import TEXTS, fold, normal, reader
+
+if TYPE_CHECKING:
+    from bridge.core.similar import Text
+
+_Column = Callable[[Record], Cell]
 
 _FOLDED = frozenset((FieldType.ORGANIZATION, FieldType.PERSON))
 
@@ -146,36 +151,41 @@ class _Keyed:
 
 
 def _keyed(how: str, keys: Iterable[Key], records: PerSide[Mapping[str, Record]]) -> _Keyed:
-    fields = [_field(key) for key in keys]
-    return _Keyed(how, records.map(lambda each: _grouped(fields, each.values())))
+    columns = PerSide.of(lambda side: [_column(key, side) for key in keys])
+    return _Keyed(how, PerSide.of(lambda side: _grouped(columns[side], records[side].values())))
 
 
-def _grouped(fields: list[Field], records: Iterable[Record]) -> Mapping[tuple[Value, ...], list[Record]]:
+def _grouped(columns: Sequence[_Column], records: Iterable[Record]) -> Mapping[tuple[Value, ...], list[Record]]:
     groups: defaultdict[tuple[Value, ...], list[Record]] = defaultdict(list)
     for record in records:
-        if (values := _values(fields, record)) is not None:
+        if (values := _values(columns, record)) is not None:
             groups[values].append(record)
     return groups
 
 
-def _field(key: Key) -> Field:
-    return Field(name="key", at=PerSide(key.at.civicrm, key.at.airtable), type=key.type, region=key.region)
+def _column(key: Key, side: Side) -> _Column:
+    """What tells a record of `side` its cell for a key, in the form in which keys are compared."""
+    field = Field(name="key", at=PerSide(key.at.civicrm, key.at.airtable), type=key.type, region=key.region)
+    path, cell, folds = key.at[side], reader(field, side), key.type in _FOLDED
+    if key.type in TEXTS and not folds:
+        return lambda record: cell(record.row.values.get(path))
+
+    def value(record: Record) -> Cell:
+        found = normal(field, cell(record.row.values.get(path)))
+        return fold(key.type, found) if folds and isinstance(found, str) else found
+
+    return value
 
 
-def _values(fields: Iterable[Field], record: Record) -> tuple[Value, ...] | None:
+def _values(columns: Iterable[_Column], record: Record) -> tuple[Value, ...] | None:
     """The record's key values, or None where one is blank or cannot be read."""
     found = []
-    for each in fields:
-        value = _value(each, record)
+    for column in columns:
+        value = column(record)
         if value is None or isinstance(value, Unreadable):
             return None
         found.append(value)
     return tuple(found)
-
-
-def _value(each: Field, record: Record) -> Cell:
-    cell = normal(each, read(each, record.side, record.row.values.get(each.at[record.side] or "")))
-    return fold(each.type, cell) if each.type in _FOLDED and isinstance(cell, str) else cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,19 +208,25 @@ class _Pointers:
         return made
 
     def _add(self, how: str, ours: list[Record], theirs: list[Record], apart: Collection[Link]) -> None:
-        self.met.civicrm.update(one.id for one in ours if any(Link(one.id, each.id) not in apart for each in theirs))
-        self.met.airtable.update(one.id for one in theirs if any(Link(each.id, one.id) not in apart for each in ours))
-        link = Link(ours[0].id, theirs[0].id)
-        alone = len(ours) == len(theirs) == 1 and link not in apart
-        if alone and not all(link[side] in self.taken[side] for side in Side):
-            self.found.setdefault(link, how)
-            for side, pointed in self.at:
-                pointed[link[side]].add(link[side.other])
+        for one in ours:
+            for each in theirs:
+                if not apart or Link(one.id, each.id) not in apart:
+                    self.met.civicrm.add(one.id)
+                    self.met.airtable.add(each.id)
+        here, there = ours[0].id, theirs[0].id
+        if len(ours) == len(theirs) == 1 and not (here in self.taken.civicrm and there in self.taken.airtable):
+            link = Link(here, there)
+            if link not in apart:
+                self.found.setdefault(link, how)
+                self.at.civicrm[here].add(there)
+                self.at.airtable[there].add(here)
 
     def agreed(self) -> Iterator[tuple[Link, str]]:
         """Each link whose two records point to each other alone, and the rule that found it first."""
+        taken, at = self.taken, self.at
         for link, how in self.found.items():
-            if all(link[side] not in self.taken[side] and len(self.at[side][link[side]]) == 1 for side in Side):
+            free = link.civicrm not in taken.civicrm and link.airtable not in taken.airtable
+            if free and len(at.civicrm[link.civicrm]) == len(at.airtable[link.airtable]) == 1:
                 yield link, how
 
     def ambiguous(self, records: PerSide[Mapping[str, Record]], settled: PerSide[set[str]]) -> Iterator[Ambiguous]:
@@ -252,7 +268,9 @@ def _suggestions(mapping: FieldMapping, free: PerSide[list[Record]], apart: Coll
 
 
 def _alike(rule: SimilarMatch, free: PerSide[list[Record]], apart: Collection[tuple[str, str]]) -> Iterator[Suggestion]:
-    texts = free.map(lambda records: _texts(rule, records))
+    from bridge.core.similar import alike  # noqa: PLC0415  # its library is heavy, and most mappings have no such rule
+
+    texts = PerSide.of(lambda side: _texts(rule, side, free[side]))
     records = free.map(lambda each: {record.id: record for record in each})
     pairs = alike(list(texts.civicrm.values()), list(texts.airtable.values()), rule.least, apart)
     for (civicrm, airtable), score in pairs.items():
@@ -260,11 +278,13 @@ def _alike(rule: SimilarMatch, free: PerSide[list[Record]], apart: Collection[tu
         yield Suggestion(records.civicrm[civicrm], records.airtable[airtable], score, evidence)
 
 
-def _texts(rule: SimilarMatch, records: Iterable[Record]) -> dict[str, Text]:
-    named, within = _field(rule.key), [_field(key) for key in rule.within]
+def _texts(rule: SimilarMatch, side: Side, records: Iterable[Record]) -> dict[str, "Text"]:
+    from bridge.core.similar import Text  # noqa: PLC0415  # as above
+
+    named, within = _column(rule.key, side), [_column(key, side) for key in rule.within]
     texts = {}
     for record in records:
-        name, place = _value(named, record), _values(within, record)
+        name, place = named(record), _values(within, record)
         if isinstance(name, str) and place is not None:
-            texts[record.id] = Text(record.id, fold(named.type, name), place)
+            texts[record.id] = Text(record.id, fold(rule.key.type, name), place)
     return texts

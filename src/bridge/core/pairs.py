@@ -1,56 +1,144 @@
 """One linked pair: each cell compared three ways, what is to be written for it, and what its rules tell."""
 
 import string
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from bridge.core import conditions, values
-from bridge.core.compare import NO_BASE, NOT_THE_OWNER, Keep, Outcome, Verdict, Write, merge
-from bridge.core.facts import Facts, evidence, refusal, sealed, severity_of
+from bridge.core.comparator import UNSURE, Comparator, Unsure, comparator
+from bridge.core.compare import DIFFER, NO_BASE, NOT_THE_OWNER, Differ, NoBase, Outcome, Verdict, Write, agreement, merge
+from bridge.core.facts import Facts, evidence, frozen, refusal, sealed, severity_of
 from bridge.core.knowledge import Known
 from bridge.core.mapping import Field, Rule
 from bridge.core.mapping import Mapping as FieldMapping
 from bridge.core.match import Pair
 from bridge.core.plan import Action, CellChange, Change, Discrepancy
-from bridge.core.record import Cell, Link, PerSide, Side, Unreadable, Value
+from bridge.core.record import Base, Cell, Link, PerSide, Side, Unreadable, Value
 
 
 @dataclass(slots=True)
 class Compared:
     """What came of one pair: writes of either side, what is to be told, and the cells that agree and were not known to."""
 
-    link: Link
+    pair: Pair
     changes: list[Change] = field(default_factory=list)
     discrepancies: list[Discrepancy] = field(default_factory=list)
     agreed: dict[str, Value | None] = field(default_factory=dict)
+    differs: bool = False
+
+    @property
+    def link(self) -> Link:
+        """The two records' link."""
+        return self.pair.link
+
+    @property
+    def quiet(self) -> bool:
+        """Whether every field agrees and nothing is told: once what agrees is stored, the same rows come to nothing at all."""
+        return not (self.differs or self.discrepancies)
 
 
-def compare_pair(facts: Facts, pair: Pair) -> Compared:
-    """Every field of a linked pair compared, and its rules asked."""
-    result = Compared(pair.link)
+@dataclass(frozen=True, slots=True)
+class _Sweep:
+    """What is asked of the mapping and of what is known once, for all pairs.
+
+    `glances` are the two-sided fields, each with its paths and what tells at a glance that its raw cells agree: None where a
+    column is frozen, whose cells are not what they say.
+    """
+
+    glances: tuple[tuple[Field, str, str, Comparator | None], ...]
+    one_sided: tuple[Field, ...]
+    stopped: frozenset[Link]
+
+
+def compare_pairs(facts: Facts, *, glance: bool = True) -> Iterator[Compared]:
+    """What comes of every linked pair that is not known to be quiet: each field compared, each rule asked.
+
+    Without `glance` every cell is read and compared in full, which is slower and never comes out otherwise.
+    """
+    unread = PerSide.of(lambda side: frozen(facts, side) if glance else set[str]())
+    two_sided = [
+        (each, here, there)
+        for each in facts.mapping.fields.values()
+        if (here := each.at.civicrm) is not None and (there := each.at.airtable) is not None
+    ]
+    sweep = _Sweep(
+        glances=tuple(
+            (
+                each,
+                here,
+                there,
+                comparator(each) if glance and not (here in unread.civicrm or there in unread.airtable) else None,
+            )
+            for each, here, there in two_sided
+        ),
+        one_sided=tuple(each for each in facts.mapping.fields.values() if not each.two_sided),
+        stopped=frozenset(link for link, _ in facts.known.stops),
+    )
+    for pair in facts.matching.pairs:
+        if pair.link not in facts.quiet:
+            yield _compare(facts, sweep, pair)
+
+
+def _compare(facts: Facts, sweep: _Sweep, pair: Pair) -> Compared:
+    result = Compared(pair)
+    for one in sweep.one_sided:
+        result.discrepancies.extend(_unreadable_one_sided(facts, pair, one))
     writes: dict[Side, list[CellChange]] = {Side.CIVICRM: [], Side.AIRTABLE: []}
-    for each in facts.mapping.fields.values():
-        if each.two_sided:
+    ours, theirs = pair.civicrm.row.values.get, pair.airtable.row.values.get
+    same = result.agreed
+    for each, here, there, glance in sweep.glances:
+        agreed: Value | Literal[Unsure.UNSURE, Differ.DIFFER] | None = UNSURE
+        if glance is not None:
+            agreed = glance(ours(here), theirs(there))
+        if agreed is UNSURE:
+            agreed = agreement(each, pair.civicrm.cells[each.name], pair.airtable.cells[each.name])
+        if agreed is DIFFER:
+            result.differs = True
             _compare_cell(facts, pair, each, result, writes)
         else:
-            result.discrepancies.extend(_unreadable_one_sided(facts, pair, each))
+            same[each.name] = agreed
+    _forget_known(facts, sweep, result)
     for side, cells in writes.items():
         if cells:
-            record = pair[side]
-            result.changes.append(
-                Change(
-                    mapping=facts.mapping.name,
-                    side=side,
-                    action=Action.UPDATE,
-                    id=record.id,
-                    partner=pair[side.other].id,
-                    name=_name(pair),
-                    cells=tuple(cells),
-                    extra=record.row.extra,
-                )
-            )
-    result.discrepancies.extend(_rules(facts, pair))
+            result.changes.append(update_of(facts, pair, side, cells))
+    if facts.mapping.rules:
+        result.discrepancies.extend(_rules(facts, pair))
     return result
+
+
+def _forget_known(facts: Facts, sweep: _Sweep, result: Compared) -> None:
+    """Leave of what agrees only what was not known to: another base, or none, or a cell that is still stopped."""
+    bases = facts.known.bases.get(result.link)
+    if not bases:
+        return
+    stops = facts.known.stops if result.link in sweep.stopped else {}
+    if not stops and result.agreed.items() <= bases.items():
+        result.agreed = {}
+        return
+    result.agreed = {
+        name: agreed
+        for name, agreed in result.agreed.items()
+        if not _is_base(bases.get(name, NO_BASE), agreed) or (result.link, name) in stops
+    }
+
+
+def update_of(facts: Facts, pair: Pair, side: Side, cells: Iterable[CellChange]) -> Change:
+    """These cells of the pair's record on `side`, to be written."""
+    return Change(
+        mapping=facts.mapping.name,
+        side=side,
+        action=Action.UPDATE,
+        id=pair[side].id,
+        partner=pair[side.other].id,
+        name=_name(pair),
+        cells=tuple(cells),
+        extra=pair[side].row.extra,
+    )
+
+
+def _is_base(base: Base | Literal[NoBase.NO_BASE], agreed: Value | None) -> bool:
+    return base is not NO_BASE and values.same_base(base, agreed)
 
 
 def _name(pair: Pair) -> str:
@@ -62,17 +150,13 @@ def _compare_cell(facts: Facts, pair: Pair, each: Field, result: Compared, write
     cells = PerSide(pair.civicrm.cells[each.name], pair.airtable.cells[each.name])
     base = facts.known.bases.get(pair.link, {}).get(each.name, NO_BASE)
     outcome = merge(each, base, cells, modified=PerSide(pair.civicrm.row.modified_at, pair.airtable.row.modified_at))
-    if outcome.verdict is Verdict.AGREED:
-        if outcome.keep is Keep.TAKE or (pair.link, each.name) in facts.known.stops:
-            result.agreed[each.name] = outcome.agreed
-        return
     if any(isinstance(cell, Unreadable) and cell.code != 206 for _, cell in cells):  # noqa: PLR2004  # as everywhere
         return  # the whole column is frozen, which is told once and not for every record
     code, details, wanted = outcome.code, dict[str, str](), outcome.writes
     if (stop := stopped(facts.known, pair.link, each, cells)) is not None:
         code, wanted = stop, ()
     for write in wanted:
-        written = _cell_change(facts, pair, each, write, outcome)
+        written = cell_change(facts, pair, each, write, _why(outcome))
         if isinstance(written, CellChange):
             writes[write.side].append(written)
         else:
@@ -90,7 +174,7 @@ def stopped(known: Known, link: Link, each: Field, cells: PerSide[Cell]) -> int 
     return stop.code if values.same_base(stop.source, values.comparable(each, source, cells[source])) else None
 
 
-def _cell_change(facts: Facts, pair: Pair, each: Field, write: Write, outcome: Outcome) -> CellChange | str:
+def cell_change(facts: Facts, pair: Pair, each: Field, write: Write, why: str) -> CellChange | str:
     """The write, or the reason why the remote could not take it."""
     side, record, path = write.side, pair[write.side], str(each.at[write.side])
     source = _compared(each, pair, side.other)
@@ -108,7 +192,7 @@ def _cell_change(facts: Facts, pair: Pair, each: Field, write: Write, outcome: O
         after=write.value,
         before_raw=before_raw,
         after_raw=after_raw,
-        why=_why(outcome),
+        why=why,
         source=None if isinstance(source, Unreadable) else source,
         sensitive=each.sensitive,
         clears=write.clears,
@@ -140,8 +224,13 @@ def _about_cell(
         field=each.name,
         shown=shown,
         details=details or ({"reason": reason} if reason else {}),
-        evidence=evidence(facts, [repr(values.comparable(each, side, cell)) for side, cell in cells]),
+        evidence=evidence_of_cells(facts, each, cells),
     )
+
+
+def evidence_of_cells(facts: Facts, each: Field, cells: PerSide[Cell]) -> str:
+    """What a discrepancy about these cells has as evidence: it changes when either of them comes to say something else."""
+    return evidence(facts, [repr(values.comparable(each, side, cell)) for side, cell in cells])
 
 
 def _unreadable_one_sided(facts: Facts, pair: Pair, each: Field) -> Iterator[Discrepancy]:

@@ -125,7 +125,8 @@ class Plan:
     """All changes and discrepancies of one run.
 
     `links` are the pairs found by exact keys in this run; `agreed` are the cells both sides now agree on, to be stored as
-    base. Neither writes to the two systems, so both are stored in every mode. `calls` is the predicted API cost of
+    base; `marks` are of pairs that came out quiet and were not known to. None of these writes to the two systems, so all are
+    stored in every mode. `calls` is the predicted API cost of
     applying, an upper bound per side.
     """
 
@@ -135,6 +136,7 @@ class Plan:
     discrepancies: tuple[Discrepancy, ...]
     links: tuple[Link, ...] = ()
     agreed: Mapping[Link, Mapping[str, Value | None]] = dataclasses.field(default_factory=dict)
+    marks: Mapping[Link, PerSide[bytes]] = dataclasses.field(default_factory=dict)
     population: Population = dataclasses.field(default_factory=lambda: Population(now=PerSide(0, 0)))
     complete: bool = True
     """Whether both sides were pulled whole and completely: only then may anything be resolved."""

@@ -3,18 +3,17 @@
 Pure: the same inputs give the same plan. Nothing here decides whether the plan may be applied; that is the guard's.
 """
 
-import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from bridge.core.creates import unmatched
 from bridge.core.facts import Facts, Seal, about_record, evidence, severity_of
 from bridge.core.mapping import Mapping as FieldMapping
 from bridge.core.mapping import Severity, SimilarMatch
 from bridge.core.match import Suggestion
-from bridge.core.pairs import compare_pair
+from bridge.core.pairs import Compared, compare_pairs
 from bridge.core.plan import Change, Discrepancy, Plan, Population
-from bridge.core.record import PerSide, Record, Side
+from bridge.core.record import Link, PerSide, Record, Side
 from bridge.core.sight import Drift, Fault, Whereabouts
 
 _DRIFT = {Fault.GONE: 501, Fault.RETYPED: 501, Fault.RENAMED: 503, Fault.OPTION_GONE: 502, Fault.OPTION_NEW: 502}
@@ -22,7 +21,7 @@ _DRIFT = {Fault.GONE: 501, Fault.RETYPED: 501, Fault.RENAMED: 503, Fault.OPTION_
 
 def make_plan(facts: Facts) -> Plan:
     """The plan of these facts, sorted; its guard and its costs are still to be judged."""
-    compared = [compare_pair(facts, pair) for pair in facts.matching.pairs]
+    compared = list(compare_pairs(facts))
     creates = list(unmatched(facts))
     changes = [change for each in compared for change in each.changes] + [each for each in creates if isinstance(each, Change)]
     discrepancies = [
@@ -40,9 +39,18 @@ def make_plan(facts: Facts) -> Plan:
         discrepancies=tuple(sorted(discrepancies, key=lambda each: each.order)),
         links=tuple(pair.link for pair in facts.matching.pairs if pair.link not in facts.known.links),
         agreed={each.link: each.agreed for each in compared if each.agreed},
+        marks=_marks(facts, compared),
         population=Population(now=snapshots.map(lambda each: len(each.records)), last=facts.known.last_counts),
         complete=all(snapshot.complete and snapshot.whole for _, snapshot in snapshots),
     )
+
+
+def _marks(facts: Facts, compared: Iterable[Compared]) -> dict[Link, PerSide[bytes]]:
+    mark = facts.mark
+    if mark is None:
+        return {}
+    rows = {each.link: PerSide(each.pair.civicrm.row, each.pair.airtable.row) for each in compared if each.quiet}
+    return {link: PerSide(mark(Side.CIVICRM, both.civicrm), mark(Side.AIRTABLE, both.airtable)) for link, both in rows.items()}
 
 
 def _identity(facts: Facts) -> Iterator[Discrepancy]:
@@ -128,5 +136,5 @@ def _about_drift(facts: Facts, side: Side, drift: Drift) -> Discrepancy:
         name=f"{side.title} {drift.path}",
         field=names[0] if names else drift.path,
         details={"side": side.title, "path": drift.path, "fault": drift.fault.value, "reason": drift.detail},
-        evidence=hashlib.sha256(drift.detail.encode()).hexdigest()[:16],
+        evidence=evidence(facts, [drift.detail]),
     )

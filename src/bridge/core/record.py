@@ -106,13 +106,21 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A row after normalising. `cells` is keyed by field name and holds an entry for every mapped field of this side."""
+    """A row after normalising. `cells` is keyed by field name and holds an entry for every mapped field of this side.
+
+    `naming` is the field that says what people call it, None where that may not be shown.
+    """
 
     side: Side
     row: Row
     cells: Mapping[str, Cell]
-    name: str
-    """What people call it: the mapping's naming field, or the id where that is blank or sensitive."""
+    naming: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What people call it: the naming field's text, or the id where that is blank or may not be shown."""
+        cell = None if self.naming is None else self.cells.get(self.naming)
+        return cell if isinstance(cell, str) and cell else self.row.id
 
     @property
     def id(self) -> str:

@@ -15,6 +15,7 @@ from bridge.core.mapping import Mapping as FieldMapping
 from bridge.core.mapping import Rule, Severity
 from bridge.core.record import Json, PerSide, Side
 
+SIMILAR = 104
 IN_DOUBT = 403
 UNREAD = frozenset({504, 505})
 _URGENCY = {Severity.HIGH: 0, Severity.MEDIUM: 1, Severity.LOW: 2}
@@ -135,6 +136,8 @@ class Digest:
     plans: tuple[PlanNote, ...] = ()
     storm: Storm | None = None
     mappings: Mapping[str, FieldMapping] = field(default_factory=dict)
+    settled: int = 0
+    """Writes in doubt that were settled by reading after `since`."""
 
     @property
     def counts(self) -> Mapping[Standing, int]:
@@ -198,6 +201,7 @@ def digest(
     since: dt.datetime | None,
     mappings: Mapping[str, FieldMapping],
     plans: Sequence[PlanNote] = (),
+    settled: int = 0,
     address: Address = lambda _mapping, _side, _id: None,
     storm_floor: int = 20,
     storm_share: float = 0.5,
@@ -224,7 +228,15 @@ def digest(
     ]
     items.sort(key=lambda item: item.order)
     storm = None if since is None else _storm(items, storm_floor, storm_share)
-    return Digest(as_of=now, since=since, items=tuple(items), plans=tuple(plans), storm=storm, mappings=dict(mappings))
+    return Digest(
+        as_of=now,
+        since=since,
+        items=tuple(items),
+        plans=tuple(plans),
+        storm=storm,
+        mappings=dict(mappings),
+        settled=settled,
+    )
 
 
 def row(entry: Entry, *, text: str, now: dt.datetime) -> dict[str, Json]:
@@ -249,6 +261,16 @@ def row(entry: Entry, *, text: str, now: dt.datetime) -> dict[str, Json]:
         "snoozed_until": entry.snoozed_until.isoformat() if entry.snoozed_until else None,
         "text": text,
     }
+
+
+def code_page(page: str | None, code: int) -> str | None:
+    """Where the code is explained to staff; None without the `page` where they see everything."""
+    return f"{page.rstrip('/')}/codes/{code}" if page else None
+
+
+def own_page(page: str | None, entry: Entry) -> str | None:
+    """Where a discrepancy has its own page; None without the `page` where people see everything."""
+    return f"{page.rstrip('/')}/discrepancies/{entry.id}" if page and entry.id else None
 
 
 def rule_of(mapping: FieldMapping | None, name: str | None) -> Rule | None:

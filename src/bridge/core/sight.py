@@ -1,7 +1,7 @@
 """What a side lets us see before anything is believed: who we are there, its schema, and where a missing record went."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from bridge.core.record import Row, Side
@@ -47,11 +47,15 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
-    """One difference between the pinned schema and today's. `detail` names fields and options, never cells."""
+    """One difference between the pinned schema and today's. `detail` names fields and options, never cells.
+
+    `now` is, for a field that was renamed, the path that leads to it today.
+    """
 
     path: str
     fault: Fault
     detail: str
+    now: str = ""
 
     @property
     def freezes(self) -> bool:
@@ -73,6 +77,8 @@ class Sight:
     names: tuple[str, ...] = ()
     timezone: str = "UTC"
     """The zone of the remote's naive timestamps."""
+    reworded: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By path, options that are still read by the word they were pinned with, and the word they have today."""
 
 
 class Whereabouts(StrEnum):

@@ -6,14 +6,15 @@ For every type `comparable(read(write(value))) == comparable(value)`, or `write`
 """
 
 import datetime as dt
+import functools
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from decimal import Context, Decimal
 from types import MappingProxyType
 from typing import overload
 
 from bridge.core import places
-from bridge.core.canonical import PARSERS, Reason, Unparsable, Zones, at_precision, clean, words
+from bridge.core.canonical import PARSERS, Reason, Unparsable, Zones, at_precision, clean, plain, words
 from bridge.core.folding import fold, forget
 from bridge.core.mapping import Field, FieldType
 from bridge.core.mapping import Mapping as FieldMapping
@@ -32,6 +33,8 @@ __all__ = [
     "normal",
     "read",
     "read_record",
+    "reader",
+    "record_reader",
     "round_trips",
     "same_base",
     "translate",
@@ -44,6 +47,13 @@ References = Mapping[str, PerSide[Mapping[str, str]]]
 NO_REFERENCES: References = MappingProxyType({})
 UTC_ONLY = Zones()
 
+TEXTS = frozenset((FieldType.TEXT, FieldType.ORGANIZATION, FieldType.PERSON, FieldType.IDENTIFIER))
+"""Types whose canonical value is the cleaned text itself."""
+
+_FEW = frozenset((FieldType.DATE, FieldType.STATE, FieldType.COUNTRY, FieldType.POSTAL_CODE, FieldType.CHOICE))
+"""Types of which many cells hold few values."""
+
+_REMEMBERED = 1 << 13
 _ROOMY = Context(prec=80)
 _BLANKS: tuple[Json, ...] = (None, "", [])
 
@@ -60,72 +70,103 @@ class Unwritable(ValueError):
 
 
 def read(field: Field, side: Side, raw: Json, references: References = NO_REFERENCES, *, zones: Zones = UTC_ONLY) -> Cell:
-    """The cell that `raw` is on `side`, in that side's own words.
+    """The cell that `raw` is on `side`, in that side's own words; see `reader`."""
+    return reader(field, side, references, zones=zones)(raw)
+
+
+def reader(
+    field: Field, side: Side, references: References = NO_REFERENCES, *, zones: Zones = UTC_ONLY
+) -> Callable[[Json], Cell]:
+    """What makes a cell, in `side`'s own words, of each raw value: all that the field says is asked here, once.
 
     Null, `""`, `[]` and white space are blank; Airtable leaves an unticked checkbox out, so there a blank boolean is False.
     A list of one (an Airtable lookup) is read as its one element where a single value is meant.
     """
-    try:
-        value = _read(field, side, raw, references, zones)
-    except Unparsable as error:
-        return Unreadable(error.reason)
-    if value is None and field.type is FieldType.BOOLEAN and side is Side.AIRTABLE:
-        return False
-    return value
+    if field.type in TEXTS:
+        return functools.partial(_text_cell, _reader(field, side, references, zones))
+    read = _reader(field, side, references, zones)
+    if field.type not in _FEW:
+        return read
+    known = functools.lru_cache(_REMEMBERED)(read)
+    return lambda raw: known(raw) if isinstance(raw, str) else read(raw)
 
 
-def _read(field: Field, side: Side, raw: Json, references: References, zones: Zones) -> Value | None:
-    if field.type is FieldType.CHOICES:
-        return _options(field, side, raw)
+def _text_cell(read: Callable[[Json], Cell], raw: Json) -> Cell:
+    return raw if isinstance(raw, str) and raw and plain(raw) else read(raw)
+
+
+def _reader(field: Field, side: Side, references: References, zones: Zones) -> Callable[[Json], Cell]:
+    parse = _parser(field, side, references, zones)
+    blank: Cell = False if field.type is FieldType.BOOLEAN and side is Side.AIRTABLE else None
+    single = field.type is not FieldType.CHOICES
+
+    def cell(raw: Json) -> Cell:
+        if raw is None or raw == "":
+            return blank
+        try:
+            if single and not isinstance(raw, str) and (raw := _single(raw)) in _BLANKS:
+                return blank
+            value = parse(raw)
+        except Unparsable as error:
+            return Unreadable(error.reason)
+        return blank if value is None else value
+
+    return cell
+
+
+def _parser(field: Field, side: Side, references: References, zones: Zones) -> Callable[[Json], Value | None]:
+    own = field.values.keys() if side is Side.CIVICRM else field.values.values()
+    match field.type:
+        case FieldType.CHOICES:
+            return functools.partial(_options, own)
+        case FieldType.CHOICE:
+            return functools.partial(_option, own)
+        case FieldType.REFERENCE:
+            return functools.partial(_reference, field, side, references)
+        case _:
+            parse = PARSERS[field.type]
+            return lambda raw: parse(raw, field, zones)
+
+
+def _single(raw: Json) -> Json:
+    """What is not a list, or a list's one element, None of none. Raises Unparsable for several, and for an object."""
     if isinstance(raw, list):
-        raw = _only(raw)
-    if raw is None or raw == "":
-        return None
+        if len(raw) > 1:
+            raise Unparsable(Reason.SEVERAL)
+        raw = raw[0] if raw else None
     if isinstance(raw, dict):
         raise Unparsable(_fault_of(raw))
-    if (parse := PARSERS.get(field.type)) is not None:
-        return parse(raw, field, zones)
-    return _option(field, side, raw) if field.type is FieldType.CHOICE else _reference(field, side, raw, references)
-
-
-def _only(raw: list[Json]) -> Json:
-    if len(raw) > 1:
-        raise Unparsable(Reason.SEVERAL)
-    return raw[0] if raw else None
+    return raw
 
 
 def _fault_of(raw: dict[str, Json]) -> Reason:
     return Reason.ERROR_CELL if "error" in raw or "specialValue" in raw else Reason.NOT_PLAIN
 
 
-def _options(field: Field, side: Side, raw: Json) -> frozenset[str] | None:
+def _options(own: Collection[str], raw: Json) -> frozenset[str] | None:
     found = set()
     for each in raw if isinstance(raw, list) else [raw]:
         if isinstance(each, dict):
             raise Unparsable(_fault_of(each))
-        if each not in _BLANKS and (option := _option(field, side, each)) is not None:
+        if each not in _BLANKS and (option := _option(own, each)) is not None:
             found.add(option)
     return frozenset(found) or None
 
 
-def _option(field: Field, side: Side, raw: Json) -> str | None:
-    named = _own_words(field, side)
-    if isinstance(raw, str) and raw in named:
+def _option(own: Collection[str], raw: Json) -> str | None:
+    """The option that is meant, of the side's `own` words where the mapping names some."""
+    if isinstance(raw, str) and raw in own:
         return raw
     word = clean(words(raw))
-    if not word or not named:
+    if not word or not own:
         return word or None
-    for own in named:
-        if clean(own) == word:
-            return own
+    for each in own:
+        if clean(each) == word:
+            return each
     raise Unparsable(Reason.UNMAPPED_OPTION)
 
 
-def _own_words(field: Field, side: Side) -> Collection[str]:
-    return field.values.keys() if side is Side.CIVICRM else field.values.values()
-
-
-def _reference(field: Field, side: Side, raw: Json, references: References) -> str | None:
+def _reference(field: Field, side: Side, references: References, raw: Json) -> str | None:
     id_ = clean(words(raw))
     if side is Side.CIVICRM or not id_:
         return id_ or None
@@ -140,6 +181,59 @@ def _partner(field: Field, side: Side, id_: str, references: References, error: 
     return partner
 
 
+class _Cells(Mapping[str, Cell]):
+    """A row's cells by field, each read when it is first asked for: most agree as they stand and are asked for by nobody."""
+
+    __slots__ = ("_found", "_raw", "_readers")
+
+    def __init__(self, raw: Mapping[str, Json], readers: Mapping[str, tuple[str, Callable[[Json], Cell]]]) -> None:
+        self._raw = raw
+        self._readers = readers
+        self._found: dict[str, Cell] = {}
+
+    def __getitem__(self, name: str) -> Cell:
+        if name not in self._found:
+            path, read = self._readers[name]
+            self._found[name] = read(self._raw.get(path))
+        return self._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._readers)
+
+    def __len__(self) -> int:
+        return len(self._readers)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} cells>"  # never a value
+
+
+def record_reader(
+    mapping: FieldMapping,
+    side: Side,
+    *,
+    frozen: Mapping[str, Unreadable] = MappingProxyType({}),
+    references: References = NO_REFERENCES,
+    zones: Zones = UTC_ONLY,
+) -> Callable[[Row], Record]:
+    """What makes a record of each row of `side`: a cell for every field the mapping has there.
+
+    `frozen` holds, by path, what every cell of a field that is gone, retyped or renamed is instead. All that the mapping says
+    is asked here, once, and not again for each of a million cells.
+    """
+    readers = {
+        name: (path, _always(frozen[path]) if path in frozen else reader(field, side, references, zones=zones))
+        for name, field in mapping.fields.items()
+        if (path := field.at[side]) is not None
+    }
+    naming = mapping.name_field
+    shown = naming if naming is not None and not mapping.fields[naming].sensitive else None
+    return lambda row: Record(side, row, _Cells(row.values, readers), shown)
+
+
+def _always(cell: Cell) -> Callable[[Json], Cell]:
+    return lambda _raw: cell
+
+
 def read_record(
     mapping: FieldMapping,
     side: Side,
@@ -149,23 +243,8 @@ def read_record(
     references: References = NO_REFERENCES,
     zones: Zones = UTC_ONLY,
 ) -> Record:
-    """The record that `row` is: a cell for every field the mapping has on `side`.
-
-    `frozen` holds, by path, what every cell of a field that is gone, retyped or renamed is instead.
-    """
-    cells: dict[str, Cell] = {}
-    for name, field in mapping.fields.items():
-        if (path := field.at[side]) is not None:
-            cells[name] = frozen.get(path) or read(field, side, row.values.get(path), references, zones=zones)
-    return Record(side, row, cells, _name(mapping, cells) or row.id)
-
-
-def _name(mapping: FieldMapping, cells: Mapping[str, Cell]) -> str | None:
-    naming = mapping.name_field
-    if naming is None or mapping.fields[naming].sensitive:
-        return None
-    cell = cells.get(naming)
-    return cell if isinstance(cell, str) else None
+    """The record of one row alone; see `record_reader`."""
+    return record_reader(mapping, side, frozen=frozen, references=references, zones=zones)(row)
 
 
 # ── comparing ──
@@ -195,6 +274,10 @@ def comparable(field: Field, side: Side, cell: Cell) -> Cell:
     return normal(field, cell)
 
 
+@overload
+def normal(field: Field, cell: Value | None) -> Value | None: ...
+@overload
+def normal(field: Field, cell: Cell) -> Cell: ...
 def normal(field: Field, cell: Cell) -> Cell:
     """`cell` still in its own side's words, but numbers at the field's precision and ignored habits taken off."""
     if isinstance(cell, Decimal):

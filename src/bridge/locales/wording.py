@@ -5,8 +5,9 @@ Written for staff, not for engineers. `{placeholders}` are filled by name. `N_` 
 
 from dataclasses import dataclass
 
-from bridge.core.ledger import Reason, State
-from bridge.core.mapping import Severity
+from bridge.core.ledger import Happened, Reason, State
+from bridge.core.mapping import Mode, Operator, Severity
+from bridge.core.plan import Written
 from bridge.core.report import PlanState, Standing
 
 
@@ -103,7 +104,7 @@ CODES: dict[int, Wording] = {
     208: Wording(
         N_("Taken back"),
         N_("{name}: a change of “{field}” was taken back and is not made again."),
-        N_("Correct the source if it is wrong, or reopen this to let the change be made."),
+        N_("Correct the source if it is wrong. To let the change be made after all, use its value here."),
     ),
     401: Wording(
         N_("Change refused"),
@@ -246,10 +247,121 @@ WHY = {
     "conflict": N_("both changed; {source} decides"),
     "reverted": N_("edited in {target}, which does not own it; put back"),
     "clear": N_("cleared in {source}"),
+    "chosen": N_("a person chose what {source} has"),
     "undo": N_("taken back"),
     "restored": N_("taken back"),
 }
 """Why a plan writes a cell."""
+
+MODES = {Mode.OBSERVE: N_("only looked at"), Mode.CORRECT: N_("corrected")}
+
+RUN_STATES = {
+    "running": N_("under way"),
+    "done": N_("done"),
+    "held": N_("held"),
+    "failed": N_("failed"),
+    "interrupted": N_("cut short"),
+}
+
+RUN_KINDS = {
+    "sweep": N_("everything"),
+    "delta": N_("what changed"),
+    "record": N_("one record"),
+    "plan": N_("a plan only"),
+    "apply": N_("an approved plan"),
+    "undo": N_("taken back"),
+}
+"""What a run looked at, or did."""
+
+STAGES = {"waiting": N_("waiting its turn"), **RUN_STATES}
+"""How a run that was asked for stands."""
+
+OUTCOMES = {
+    Written.DONE: N_("written"),
+    Written.STALE: N_("left alone: edited meanwhile"),
+    Written.REFUSED: N_("refused by the system"),
+    Written.IN_DOUBT: N_("in doubt"),
+    Written.NOT_SENT: N_("not sent"),
+}
+"""How a write ended."""
+
+VERDICTS = {
+    "agreed": N_("both have the same"),
+    "changed": N_("one was edited since they last agreed"),
+    "clear": N_("one was emptied since they last agreed"),
+    "conflict": N_("both were edited, and not in the same way"),
+    "first_contact": N_("they differ, and never agreed"),
+    "unreadable": N_("one of them cannot be read"),
+    "read only": N_("only read, for rules"),
+}
+"""What comparing one field found."""
+
+CELLS = {"never agreed": N_("never agreed"), "true": N_("yes"), "false": N_("no")}
+"""What may stand in the place of a cell."""
+
+COUNTS = {
+    "civicrm_records": NN_("record in CiviCRM", "records in CiviCRM"),
+    "airtable_records": NN_("record in Airtable", "records in Airtable"),
+    "changes": NN_("record to write", "records to write"),
+    "written": NN_("record written", "records written"),
+    "refused": NN_("write refused", "writes refused"),
+    "stale": NN_("write left alone: edited meanwhile", "writes left alone: edited meanwhile"),
+    "in_doubt": NN_("write in doubt", "writes in doubt"),
+    "not_sent": NN_("write not sent", "writes not sent"),
+    "discrepancies": NN_("discrepancy", "discrepancies"),
+}
+"""What a run counts: of one and of several."""
+
+WORKS = {
+    "sweep": N_("Everything is compared next"),
+    "sync": N_("What changed is compared next"),
+    "digest": N_("Slack is told next"),
+}
+
+HAPPENED = {
+    Happened.OPENED: N_("found"),
+    Happened.WORSE: N_("got worse"),
+    Happened.RESOLVED: N_("no longer found"),
+    Happened.REOPENED: N_("open again"),
+    Happened.ASSIGNED: N_("put into hands"),
+    Happened.SNOOZED: N_("silenced for a while"),
+    Happened.WOKE: N_("woken from its snooze"),
+    Happened.ACCEPTED: N_("accepted as it is"),
+    Happened.ANSWERED: N_("answered"),
+    Happened.COMMENTED: N_("noted"),
+}
+
+ANSWERS = frozenset({N_("the same"), N_("not the same")})
+"""What a person said of a suggested pair, word for word as the ledger keeps it."""
+
+DONE = {
+    "assigned": N_("Done: it is in those hands now."),
+    "given_back": N_("Done: it is in nobody's hands now."),
+    "snoozed": N_("Done: it is silent for now."),
+    "accepted": N_("Done: it may stand as it is."),
+    "reopened": N_("Done: it is open again."),
+    "commented": N_("Done: your note is kept."),
+    "same": N_("Done: the two are linked. The next run takes it from there."),
+    "not_same": N_("Done: the two are kept apart, and not suggested again until something about them changes."),
+    "chosen": N_("Asked for: the value is being written. This page says how it went."),
+    "approved": N_("Asked for: the plan is being written. This page says how it went."),
+    "rejected": N_("Done: this plan is not asked for again. One that differs from it is."),
+    "asked": N_("Asked for. This page says how it went."),
+    "signed_out": N_("You are signed out."),
+}
+"""What a page says after a form of it was sent."""
+
+MISHAPS = {
+    400: N_("This could not be understood."),
+    403: N_("This is not yours to do."),
+    404: N_("There is no such page."),
+    409: N_("Nothing was done: something changed meanwhile."),
+    422: N_("This could not be understood."),
+    429: N_("Too fast: wait a little, then try again."),
+    500: N_("Something went wrong."),
+    503: N_("This cannot be done just now."),
+}
+"""What a page says first when a request went wrong, by HTTP's status."""
 
 COLUMNS = {
     "id": N_("No."),
@@ -272,6 +384,65 @@ COLUMNS = {
     "airtable_id": N_("Airtable id"),
     "civicrm_address": N_("In CiviCRM"),
     "airtable_address": N_("In Airtable"),
+    "page": N_("On the page"),
+    "code_page": N_("More about this kind"),
     "fingerprint": N_("Fingerprint"),
 }
 """The columns of the CSV file, in their order."""
+
+BOARD_COLUMNS = {
+    "fingerprint": N_("Fingerprint"),
+    "name": N_("Name"),
+    "code": N_("Code"),
+    "rule": N_("Rule"),
+    "severity": N_("Severity"),
+    "state": N_("State"),
+    "text": N_("Text"),
+    "do": N_("What to do"),
+    "opened_at": N_("Opened"),
+    "assignee": N_("Assignee"),
+    "snoozed_until": N_("Snooze until"),
+    "note": N_("Note"),
+    "address": N_("Record link"),
+    "page": N_("On the page"),
+    "mapping": N_("Mapping"),
+    "code_page": N_("More about this kind"),
+}
+"""The columns of Airtable's table of discrepancies."""
+
+FAILURES = {
+    "AuthRejected": N_("A key was refused, or a permission is missing."),
+    "Unavailable": N_("No answer came."),
+    "RateLimited": N_("A pause was asked for."),
+    "QuotaExhausted": N_("The month's calls are used up."),
+    "RequestRejected": N_("What was asked was refused."),
+    "UnexpectedAnswer": N_("The answer was not one that bridge understands."),
+    "OutcomeUnknown": N_("The answer was lost; the next run finds out what became of it."),
+    "Incomplete": N_("Not everything came."),
+    "StaleRecord": N_("This is no longer as it was shown."),
+    "ConfigError": N_("This cannot be done as bridge is set up now."),
+    "RunInProgress": N_("Another run is under way; try again in a minute."),
+    "StoreError": N_("Bridge's own memory cannot be read or written just now."),
+}
+"""What went wrong, by the kind of error: an error's own words are the operators', and stay English."""
+
+SOME_FAILURE = N_("Something went wrong; whoever runs bridge finds why in its log.")
+
+QUESTIONS = {
+    Operator.IS: N_("{field} is {operand}"),
+    Operator.IS_NOT: N_("{field} is not {operand}"),
+    Operator.IN: N_("{field} is one of: {operand}"),
+    Operator.NOT_IN: N_("{field} is none of: {operand}"),
+    Operator.BEFORE: N_("{field} is before {operand}"),
+    Operator.AFTER: N_("{field} is after {operand}"),
+    Operator.WITHIN: N_("{field} is within {operand} from today"),
+    Operator.OVERDUE_BY: N_("{field} was at least {operand} ago"),
+    Operator.MORE_THAN: N_("{field} is more than {operand}"),
+    Operator.LESS_THAN: N_("{field} is less than {operand}"),
+    Operator.DIFFERS: N_("{field} differs between the two systems"),
+}
+"""What a rule asks of a cell."""
+
+BLANK = {True: N_("{field} is blank"), False: N_("{field} is filled in")}
+
+ANSWERED = {True: N_("yes"), False: N_("no"), None: N_("unknown: the cell cannot be read")}

@@ -25,6 +25,7 @@ from bridge.sandbox.airtable_api import AirtableApi
 from bridge.sandbox.civicrm import API_KEYS, CiviCRM
 from bridge.sandbox.federation import BASE, found_federation
 from bridge.sandbox.http import App, Server
+from bridge.sandbox.ready import seeded
 from bridge.sandbox.slack import APP_TOKEN, BOT_TOKEN, WEBHOOK_PATH, Slack
 from bridge.sandbox.slack_api import SlackApi
 from bridge.sandbox.slack_socket import SocketServer
@@ -61,6 +62,8 @@ class Sandbox:
         penalty_seconds: how long Airtable refuses everything after one request too many.
         clock: the time in all three systems, aware. It does not pace the rate limit, which is in real seconds.
         ports: of CiviCRM, Airtable and Slack; 0 takes a free one.
+        ready: holds the data of this ready mapping, one of `bridge.sandbox.ready.SEEDS`, and not the federation's benefits.
+        members: how many members, of a ready mapping that grows (`GROWING`); 0 for its few.
     """
 
     def __init__(
@@ -74,19 +77,31 @@ class Sandbox:
         clock: Clock = _utc_now,
         today: dt.date | None = None,
         ports: tuple[int, int, int] = (0, 0, 0),
+        ready: str | None = None,
+        members: int = 0,
     ) -> None:
         today = today or clock().date()
-        self._made_of = {"coops": coops, "workers": workers, "seed": seed, "today": today.isoformat()}
+        self._made_of = {
+            "coops": coops,
+            "workers": workers,
+            "seed": seed,
+            "today": today.isoformat(),
+            "ready": ready,
+            "members": members,
+        }
+        self.ready = ready
         self._ports = ports
         self._seconds = lambda: clock().timestamp()
         self._servers: Servers | None = None
         self._socket: SocketServer | None = None
-        self.federation = found_federation(coops, workers, seed, today)
+        self.federation = seeded(ready, today, members, seed) if ready else found_federation(coops, workers, seed, today)
         self.civicrm = CiviCRM(clock=clock)
         self.airtable = Airtable(clock=clock, rate_limit=rate_limit, penalty_seconds=penalty_seconds, seed=seed)
         self.slack = Slack(clock=clock)
         self.federation.fill_civicrm(self.civicrm)
         self.federation.fill_airtable(self.airtable)
+        for channel in self.federation.ground.channels:
+            self.slack.add_channel(channel)
 
     def start(self) -> Self:
         """Begins to answer; returns the sandbox."""
@@ -128,18 +143,19 @@ class Sandbox:
 
     def environment(self, user: str = "syncbot") -> dict[str, str]:
         """The settings that point a real bridge here. `user` is one of CiviCRM's users in `API_KEYS`."""
-        urls = self.urls
+        urls, ground = self.urls, self.federation.ground
         return {
             "BRIDGE_CIVICRM__URL": urls["civicrm"],
             "BRIDGE_CIVICRM__API_KEY": API_KEYS[user],
             "BRIDGE_AIRTABLE__URL": urls["airtable"],
             "BRIDGE_AIRTABLE__TOKEN": TOKEN,
-            "BRIDGE_AIRTABLE__BASES__BENEFITS": BASE,
+            f"BRIDGE_AIRTABLE__BASES__{ground.alias.upper()}": ground.base,
             "BRIDGE_AIRTABLE__PLAN": "team",
             "BRIDGE_SLACK__URL": urls["slack"],
             "BRIDGE_SLACK__BOT_TOKEN": BOT_TOKEN,
             "BRIDGE_SLACK__APP_TOKEN": APP_TOKEN,
             "BRIDGE_SLACK__CHANNEL": "#membership",
+            "BRIDGE_SLACK__OPERATORS": "U0LUPE,S0MEMBERSHIP",
         }
 
     def save(self, folder: Path) -> None:

@@ -28,6 +28,10 @@ from bridge.sandbox.limits import MonthlyQuota, RateLimit
 __all__ = ["Airtable", "AirtableError", "Column"]
 
 TOKEN = "patSandbox0000001.sandbox"  # noqa: S105  # the sandbox's token is no secret
+STAFF: Mapping[str, str] = {"id": "usrStaff000000001", "email": "lupe@federation.example", "name": "Lupe Ortiz"}
+BOT: Mapping[str, str] = {"id": "usrSandbox0000001", "email": "bridge@federation.example", "name": "bridge"}
+"""Who edits by hand, and whose token the API takes."""
+
 ALL_SCOPES = frozenset({"data.records:read", "data.records:write", "schema.bases:read"})
 ITERATOR_LIFE = dt.timedelta(minutes=5)  # Airtable tells no number; the field reports "a few minutes"
 
@@ -109,11 +113,12 @@ class Airtable:
             rows, where = self.table(base, table), self.base(base)
             return where.insert(rows, where.accept(rows, fields), self.clock(), record_id).id
 
-    def edit(self, base: str, table: str, record: str, fields: Mapping[str, Any]) -> None:
+    def edit(self, base: str, table: str, record: str, fields: Mapping[str, Any], *, by: Mapping[str, str] = STAFF) -> None:
         """Changes cells, as a person does in the grid; None or "" empties one."""
         with self.lock:
             rows, where = self.table(base, table), self.base(base)
             where.write(rows, rows.records[record], where.accept(rows, fields), self.clock())
+            rows.records[record].editor = dict(by)
 
     def delete(self, base: str, table: str, record: str) -> None:
         """Deletes a record; links to it go too."""

@@ -20,13 +20,17 @@ Cells = dict[str, Any]
 
 @dataclass(slots=True)
 class Record:
-    """One row. `cells` and `touched` (the last edit by a user) are keyed by column id; empty cells have no key."""
+    """One row. `cells` and `touched` (the last edit by a user) are keyed by column id; empty cells have no key.
+
+    `editor` is who edited it last, as a collaborator cell shows a user.
+    """
 
     id: str
     number: int
     created: dt.datetime
     cells: Cells = field(default_factory=dict)
     touched: dict[str, dt.datetime] = field(default_factory=dict)
+    editor: dict[str, str] = field(default_factory=dict)
 
     def put(self, column: str, value: Any, now: dt.datetime) -> None:
         """Keeps one accepted cell, or empties it."""
@@ -114,8 +118,8 @@ class Base:
                 return self._lookup(table, record, column)
             case "count":
                 return len(record.cells.get(column.options["recordLinkFieldId"], []))
-            case "autoNumber":
-                return record.number
+            case "autoNumber" | "lastModifiedBy":
+                return record.number if column.type == "autoNumber" else record.editor or None
         try:
             return _result(RecordView(self, table, record).operand(column.id))
         except FormulaFault:
@@ -208,7 +212,8 @@ class Base:
 
 def _record(data: Mapping[str, Any]) -> Record:
     touched = {key: dt.datetime.fromisoformat(moment) for key, moment in data["touched"].items()}
-    return Record(data["id"], data["number"], dt.datetime.fromisoformat(data["created"]), dict(data["cells"]), touched)
+    created = dt.datetime.fromisoformat(data["created"])
+    return Record(data["id"], data["number"], created, dict(data["cells"]), touched, dict(data["editor"]))
 
 
 @dataclass(frozen=True, slots=True)

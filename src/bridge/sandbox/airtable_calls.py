@@ -6,7 +6,7 @@ All of a batch is checked before any of it is kept: one refused cell refuses the
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from bridge.sandbox.airtable import Airtable
+from bridge.sandbox.airtable import BOT, Airtable
 from bridge.sandbox.airtable_base import Base, Cells, Record, RecordView, Table
 from bridge.sandbox.airtable_cells import AirtableError, Field, iso
 from bridge.sandbox.airtable_formula import FormulaFault, FormulaRefused, compile_formula, keeps
@@ -164,9 +164,12 @@ class Calls:
     def _keep(self, record: Record | None, cells: Cells, *, replace: bool) -> Record:
         now = self.airtable.clock()
         if record is None:
-            return self.base.insert(self.table, cells, now)
+            record = self.base.insert(self.table, cells, now)
+            record.editor = dict(BOT)
+            return record
         unlisted = dict.fromkeys((key for key in record.cells if key not in cells), None) if replace else {}
         self.base.write(self.table, record, {**unlisted, **cells}, now)
+        record.editor = dict(BOT)
         return record
 
     def shown(self, record: Record, columns: Sequence[Field] | None = None, *, by_id: bool = False) -> dict[str, Any]:

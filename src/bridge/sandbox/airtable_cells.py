@@ -16,7 +16,9 @@ from zoneinfo import ZoneInfo
 TEXT_TYPES = frozenset({"singleLineText", "multilineText", "richText", "email", "url", "phoneNumber"})
 NUMBER_TYPES = frozenset({"number", "currency", "percent", "rating", "duration"})
 SELECT_TYPES = frozenset({"singleSelect", "multipleSelects"})
-COMPUTED_TYPES = frozenset({"formula", "multipleLookupValues", "createdTime", "lastModifiedTime", "count", "autoNumber"})
+COMPUTED_TYPES = frozenset(
+    {"formula", "multipleLookupValues", "createdTime", "lastModifiedTime", "lastModifiedBy", "count", "autoNumber"}
+)
 KEPT_TYPES = TEXT_TYPES | NUMBER_TYPES | SELECT_TYPES | {"checkbox", "date", "dateTime", "multipleRecordLinks"}
 
 _LONGEST_TEXT = 100_000  # characters, not bytes: the rich-text support article

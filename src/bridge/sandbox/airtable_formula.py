@@ -303,6 +303,7 @@ _OF_TWO: dict[str, Callable[[Operand, Operand], Operand]] = {
     "IS_BEFORE": lambda left, right: _moment(left) < _moment(right),
     "IS_AFTER": lambda left, right: _moment(left) > _moment(right),
     "IS_SAME": lambda left, right: _moment(left) == _moment(right),
+    "RIGHT": lambda text, count: _text(text)[max(0, len(_text(text)) - int(_number(count))) :],
     "FIND": lambda needle, hay: float(_text(hay).find(_text(needle)) + 1),
 }
 

@@ -50,6 +50,7 @@ from bridge.sandbox.civicrm_wire import (
 )
 from bridge.sandbox.civicrm_writes import Writer
 from bridge.sandbox.faults import Fault, FaultKind
+from bridge.sandbox.ground import Ground
 from bridge.sandbox.http import Request, Response
 
 __all__ = ["API_KEYS", "CiviCRM"]
@@ -303,6 +304,10 @@ class CiviCRM:
         """Put many rows, as the module says."""
         with self._lock:
             self.site.load(entity, rows)
+
+    def extend(self, ground: Ground) -> None:
+        """Give the site the custom groups and options that a seed's rows use."""
+        self.site.extend(ground)
 
     def staff_create(self, entity: str, values: Mapping[str, Any]) -> int:
         """Create a row as an administrator does through the pages. Returns its id."""

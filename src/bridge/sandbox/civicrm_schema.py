@@ -77,12 +77,9 @@ class Schema:
         self._fields = {entity: _read_fields(entity, lines) for entity, lines in FIELDS.items()}
         self.removed: set[str] = set()
         self.lists = {name: [Option(*option) for option in options] for name, options in OPTIONS.items()}
-        self.groups = dict(CUSTOM_GROUPS)
-        for group, (_, extends, lines) in CUSTOM_GROUPS.items():
-            owner = "Contact" if extends in CONTACT_TYPES else extends
-            only = (extends,) if extends in CONTACT_TYPES else ()
-            for field in _read_fields(owner, lines, group).values():
-                self._fields[owner][field.name] = replace(field, contact_types=only)
+        self.groups: dict[str, tuple[str, str, str]] = {}
+        for group, (title, extends, lines) in CUSTOM_GROUPS.items():
+            self.add_custom_group(group, title, extends, lines)
         for field in _extras():
             self._fields[field.entity][field.name] = field
 
@@ -99,6 +96,14 @@ class Schema:
         """Each custom field with the name of its group."""
         every = (field for fields in self._fields.values() for field in fields.values() if field.is_custom)
         return [(field.name.partition(".")[0], field) for field in every]
+
+    def add_custom_group(self, name: str, title: str, extends: str, lines: str) -> None:
+        """Make a group of custom fields, written as in `civicrm_fields`."""
+        self.groups[name] = (title, extends, lines)
+        owner = "Contact" if extends in CONTACT_TYPES else extends
+        only = (extends,) if extends in CONTACT_TYPES else ()
+        for field in _read_fields(owner, lines, name).values():
+            self._fields[owner][field.name] = replace(field, contact_types=only)
 
     def remove_custom_field(self, name: str) -> None:
         """Take a custom field such as `Benefits.Status` away, as an administrator does."""

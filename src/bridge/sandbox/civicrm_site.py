@@ -11,6 +11,7 @@ from bridge.sandbox.civicrm_rows import Row, Rows
 from bridge.sandbox.civicrm_schema import CONTACT_TYPES, Field, Option, Schema, base_entity
 from bridge.sandbox.civicrm_tables import ACTION_NEEDS, OPTION_ENTITIES, READ_NEEDS, ROWS, WRITE_NEEDS
 from bridge.sandbox.civicrm_values import SiteClock, kept_value
+from bridge.sandbox.ground import Ground
 
 YES_OR_NO = [Option(True, "1", "Yes"), Option(False, "0", "No")]
 CONTACT_COLUMNS = ("contact_id", "contact_id_a", "near_contact_id", "entity_id")
@@ -46,6 +47,15 @@ class Site:
             return
         moment = self.clock.utc_text()
         self.rows.load(entity, ({"created_date": moment, "modified_date": moment, **derived(row), **row} for row in rows))
+
+    def extend(self, ground: Ground) -> None:
+        """Make the custom groups that a seed brings, with their lists, and add its options to the site's own."""
+        for group in ground.custom:
+            self.schema.add_custom_group(group.name, group.title, group.extends, group.fields)
+            for name, options in group.lists.items():
+                self.schema.lists[name] = [Option(*each) for each in options]
+        for name, options in ground.options.items():
+            self.schema.lists[name] += [Option(*each) for each in options]
 
     def fill_virtual(self, entity: str) -> None:
         """Bring rows that mirror other things up to date, before they are read."""

@@ -14,16 +14,20 @@ from typing import Any, Protocol
 from bridge.sandbox import federation_words as words
 from bridge.sandbox.airtable import Airtable
 from bridge.sandbox.airtable_cells import Ids
-from bridge.sandbox.federation_airtable import BASE, TABLES, Fields, enrollee_row, group_row
+from bridge.sandbox.federation_airtable import BASE, BENEFITS, Fields, enrollee_row, group_row
 from bridge.sandbox.federation_civicrm import CivicrmRows, Row
 from bridge.sandbox.federation_facts import Coop, Coverage, draw_coop, draw_coops, draw_worker, hire
 from bridge.sandbox.federation_plants import ENROLLEE_KINDS, GROUP_KINDS, Copy, Draft, Planted, bend, choose, plant
+from bridge.sandbox.ground import Ground
 
 __all__ = ["BASE", "Federation", "Planted", "found_federation"]
 
 
 class RowLoader(Protocol):
     """What takes rows in bulk: the sandbox's CiviCRM site."""
+
+    def extend(self, ground: Ground) -> None:
+        """Makes the custom groups and options that the rows use."""
 
     def load(self, entity: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Puts rows with ids of their own."""
@@ -33,25 +37,28 @@ class RowLoader(Protocol):
 class Federation:
     """Rows for CiviCRM by entity, rows for Airtable by table and record id, and where each difference was planted.
 
-    `truth` is keyed by `groups.<kind>` and `enrollees.<kind>`, the kinds of `federation_plants`.
+    `truth` is keyed by `groups.<kind>` and `enrollees.<kind>`, the kinds of `federation_plants`; in the data of a ready
+    mapping (`bridge.sandbox.ready`) by `<mapping>.<rule or code>`.
     """
 
     civicrm: Mapping[str, Sequence[Row]]
     airtable: Mapping[str, Mapping[str, Fields]]
     truth: Mapping[str, Sequence[Planted]]
+    ground: Ground = BENEFITS
 
     def fill_civicrm(self, site: RowLoader) -> None:
         """Puts its rows into a CiviCRM site."""
+        site.extend(self.ground)
         for entity, rows in self.civicrm.items():
             site.load(entity, rows)
 
     def fill_airtable(self, airtable: Airtable) -> None:
-        """Makes the base `appFederation0001` with its tables and rows."""
-        airtable.add_base("Benefits", BASE)
-        for table, columns in TABLES.items():
-            airtable.add_table(BASE, table, columns)
+        """Makes the base with its tables and rows; `appFederation0001` is the federation's."""
+        base = airtable.add_base(self.ground.title, self.ground.base)
+        for table, columns in self.ground.tables.items():
+            airtable.add_table(base, table, columns)
             for record, fields in self.airtable[table].items():
-                airtable.create(BASE, table, fields, record)
+                airtable.create(base, table, fields, record)
 
 
 def found_federation(coops: int = 375, workers: int = 10_000, seed: int = 1, today: dt.date | None = None) -> Federation:
@@ -104,7 +111,7 @@ def _add_only_in_airtable(draft: Draft, groups: int, enrollees: int) -> None:
     for name in rng.sample(words.STRANGE_NAMES, groups):
         stranger.name = name
         record = draft.ids.new("rec")
-        draft.groups[record] = {**group_row(rng, stranger), "Civi ID": None, "Enrolled workers": 0}
+        draft.groups[record] = {**group_row(rng, stranger), "Civi ID": None, "Enrolled workers": 0, "Invoiced workers": 0}
         draft.truth["groups.only_in_airtable"].append(Planted(airtable=record))
     stranger.status = "enrolled"
     for number in range(enrollees):

@@ -7,6 +7,7 @@ from typing import Any, Final
 from bridge.sandbox import federation_words as words
 from bridge.sandbox.airtable_schema import Column
 from bridge.sandbox.federation_facts import PREMIUMS, Coop, Worker
+from bridge.sandbox.ground import Ground
 
 BASE: Final = "appFederation0001"
 Fields = dict[str, Any]
@@ -49,6 +50,7 @@ TABLES: Final[Mapping[str, tuple[Column, ...]]] = {
         Column("Membership status", "singleSelect", _select(*MEMBERSHIP.values())),
         Column("Membership ends", "date"),
         Column("Enrolled workers", "number"),
+        Column("Invoiced workers", "number"),
         Column("Monthly premium", "currency"),
         Column("Archived", "checkbox"),
         Column("Notes", "multilineText"),
@@ -85,8 +87,17 @@ TABLES: Final[Mapping[str, tuple[Column, ...]]] = {
         Column("Snooze until", "date"),
         Column("Note", "multilineText"),
         Column("Record link", "url"),
+        Column("On the page", "url"),
+        Column("What to do", "multilineText"),
+        Column("Mapping"),
+        Column("More about this kind", "url"),
+        Column("Edited", "lastModifiedTime"),
+        Column("Edited by", "lastModifiedBy"),
     ),
 }
+
+
+BENEFITS: Final = Ground(alias="benefits", base=BASE, title="Benefits", tables=TABLES)
 
 
 def group_row(rng: random.Random, coop: Coop) -> Fields:
@@ -105,6 +116,7 @@ def group_row(rng: random.Random, coop: Coop) -> Fields:
         "Membership status": MEMBERSHIP[picked.status] if picked else None,
         "Membership ends": picked.end.isoformat() if picked else None,
         "Enrolled workers": len(covered),
+        "Invoiced workers": len(covered),
         "Monthly premium": round(sum(PREMIUMS[each.plan] for each in covered), 2),
         "Notes": rng.choice((None, None, None, "Call after 3 pm.", "Prefiere llamadas en español.\nPregunte por Lupe.")),
     }

@@ -12,13 +12,13 @@ from bridge.sandbox.federation_facts import PREMIUMS, Coop, Membership, Worker
 Row = dict[str, Any]
 LAST_CONTACT_OF_A_NEW_SITE = 100  # the site's own users come first
 STATUS_IDS = {each["name"]: each["id"] for each in ROWS["MembershipStatus"]}
-_UNITED_STATES = 1228
-_STATE_IDS = {row["abbreviation"]: row["id"] for row in ROWS["StateProvince"] if row["country_id"] == _UNITED_STATES}
+UNITED_STATES = 1228
+STATE_IDS = {row["abbreviation"]: row["id"] for row in ROWS["StateProvince"] if row["country_id"] == UNITED_STATES}
 _EMPLOYEE_OF, _WORKER_COOP, _INHERITABLE, _MEMBER_DUES = 5, 1, 5, 2
 _COMPLETED, _PENDING = 1, 2
 _MERGED, _DELETED_BY_MERGE = 51, 52
 _UNSET = {"do_not_email": False, "do_not_phone": False, "do_not_mail": False, "do_not_sms": False, "do_not_trade": False}
-_CONTACT = {**_UNSET, "is_opt_out": False, "is_deceased": False, "is_deleted": False}
+CONTACT = {**_UNSET, "is_opt_out": False, "is_deceased": False, "is_deleted": False}
 
 
 class CivicrmRows:
@@ -39,7 +39,7 @@ class CivicrmRows:
         return row
 
     def _contact(self, **values: Any) -> Row:
-        return self.add("Contact", **_CONTACT, **values)
+        return self.add("Contact", **CONTACT, **values)
 
     def add_coop(self, coop: Coop) -> Row:
         """The organisation with its address, e-mail, phone, memberships and dues."""
@@ -71,9 +71,9 @@ class CivicrmRows:
             is_billing=False,
             street_address=coop.street,
             city=coop.city,
-            state_province_id=_STATE_IDS[coop.state],
+            state_province_id=STATE_IDS[coop.state],
             postal_code=coop.postal_code,
-            country_id=_UNITED_STATES,
+            country_id=UNITED_STATES,
         )
 
     def _add_ways(self, contact: Row, email: str, phone: str, location: int) -> None:

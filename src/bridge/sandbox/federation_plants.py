@@ -240,7 +240,11 @@ def _membership_stale(_draft: Draft, copy: Copy[Coop]) -> None:
 
 
 def _head_count_above_roster(_draft: Draft, copy: Copy[Coop]) -> None:
-    copy.row["Enrolled workers"] = len(copy.subject.workers) + 3
+    copy.row["Enrolled workers"] = copy.row["Invoiced workers"] = len(copy.subject.workers) + 3
+
+
+def _invoiced_above_head_count(_draft: Draft, copy: Copy[Coop]) -> None:
+    copy.row["Invoiced workers"] += 2
 
 
 def _left_active(draft: Draft, copy: Copy[Coop]) -> None:
@@ -253,6 +257,7 @@ def _has_joined(coop: Coop) -> bool:
 
 
 _MEMBERSHIP = frozenset({"Status", "Membership status", "Membership ends"})
+_HEADS = frozenset({"Enrolled workers", "Invoiced workers"})
 _EMAIL, _PHONE, _STATUS, _NAME = (frozenset({each}) for each in ("Contact email", "Phone", "Status", "Group name"))
 
 GROUP_KINDS: Sequence[Kind[Coop]] = (
@@ -287,7 +292,8 @@ GROUP_KINDS: Sequence[Kind[Coop]] = (
     Kind("status_differs", _STATUS, 0.01, copy=_status_differs),
     Kind("unmapped_option", _STATUS, 0.008, copy=_set(Status=UNMAPPED_STATUS)),
     Kind("membership_status_stale", frozenset({"Membership status"}), 0.02, copy=_membership_stale, fits=_has_joined),
-    Kind("head_count_above_roster", frozenset({"Enrolled workers"}), 0.01, copy=_head_count_above_roster),
+    Kind("head_count_above_roster", _HEADS, 0.01, copy=_head_count_above_roster),
+    Kind("invoiced_above_head_count", _HEADS, 0.01, copy=_invoiced_above_head_count),
 )
 
 

@@ -216,6 +216,24 @@ class Slack:
             payload = {**self._payload("view_submission", user), "view": {**opened, "state": {"values": values}}}
         return self._push(payload)
 
+    def command(self, text: str, user: str = "U0GRACE", channel: str = "#membership") -> Envelope:
+        """Types `/bridge` and these words. The app hears of it through Socket Mode."""
+        payload = {
+            "command": "/bridge",
+            "text": text,
+            "user_id": user,
+            "user_name": self.users[user].name,
+            "team_id": TEAM,
+            "api_app_id": APP,
+            "channel_id": self.channel(channel).id,
+            "trigger_id": self.new_trigger(),
+            "response_url": self.response_url,
+        }
+        envelope = self.connections.push("slash_commands", payload)
+        if len(self.connections):
+            envelope.wait()
+        return envelope
+
     def _push(self, payload: Mapping[str, Any]) -> Envelope:
         envelope = self.connections.push("interactive", payload)
         if len(self.connections):

@@ -78,7 +78,7 @@ class Connections:
             if connection in self._open:
                 self._open.remove(connection)
 
-    def wait_for(self, opened: int, seconds: float = 5.0) -> bool:
+    def wait_for(self, opened: int, seconds: float = 60.0) -> bool:
         """Whether so many connections were opened, in all, within the time."""
         with self._changed:
             return self._changed.wait_for(lambda: self.opened >= opened, seconds)
@@ -92,6 +92,24 @@ class Connections:
                 self._open.append(self._open.pop(0))
                 self._open[-1].sendall(envelope.frame())
         return envelope
+
+    def again(self, envelope: Envelope) -> None:
+        """Sends an envelope a second time, as Slack may where it is not sure that the first one arrived."""
+        with self._changed:
+            self._open[-1].sendall(envelope.frame())
+
+    def warn(self) -> None:
+        """Asks every app to connect anew, and closes nothing yet."""
+        with self._changed:
+            for connection in self._open:
+                connection.sendall(text_frame({"type": "disconnect", "reason": "warning"}))
+
+    def cut(self) -> None:
+        """Lets every connection die without a word: its peer hears nothing more, and is not told so."""
+        with self._changed:
+            for connection in self._open:
+                connection.shutdown(socket.SHUT_RDWR)
+            self._open.clear()
 
     def receive(self, message: Mapping[str, Any]) -> None:
         """Takes an acknowledgement."""

@@ -13,30 +13,44 @@ from bridge.core.knowledge import Stop
 from bridge.core.mapping import Mapping, Severity
 from bridge.core.plan import Action, CellChange, Change, Discrepancy, Plan, Written
 from bridge.core.record import Link, PerSide, Side, Unreadable, Value
+from bridge.errors import BridgeError
 from bridge.ports import JournalCell, Lease, Outcome, Remote, Settlement, Store
 from bridge.service.gather import Reader
 from bridge.service.order import Applied, Means
+from bridge.service.tell import SOURCE_FAILED, run_failed
 
+REFUSED = 401
 CHANGED_BY_SYSTEM = 405
 TAKEN_BACK = 208
 UNDONE = "undo"
 RESTORED = "restored"
 """Why a cell is taken back: to something the two sides never agreed on, or to what they last did."""
-_CODES = {Written.REFUSED: 401, Written.STALE: 402, Written.IN_DOUBT: 403}
+_HALTED = Outcome(written=Written.NOT_SENT, reason="bridge was told to stop; the next run goes on")
+_CODES = {Written.REFUSED: REFUSED, Written.STALE: 402, Written.IN_DOUBT: 403}
 
 
 def apply(
     plan: Plan, mapping: Mapping, remotes: PerSide[Remote], read: Reader, run: int, means: Means, lease: Lease, *, by: str
 ) -> Applied:
-    """Every change of the plan with how it ended. Raises RunInProgress, before sending anything more, if the lease is lost."""
+    """Every change of the plan with how it ended. Raises RunInProgress, before sending anything more, if the lease is lost.
+
+    A side that cannot be looked at is left alone; what the other one was given stands, and is told.
+    """
     done: list[tuple[Change, Outcome]] = []
+    failed: BridgeError | None = None
     for side in Side:
         changes = [change for change in plan.changes if change.side is side]
-        taken = _taken(changes, remotes[side])
-        done += taken
-        free = [change for change in changes if not any(change is other for other, _ in taken)]
+        try:
+            unsent = taken(changes, remotes[side])
+        except SOURCE_FAILED as error:
+            failed = error
+            unsent = [(change, Outcome(written=Written.NOT_SENT, reason=error.message)) for change in changes]
+        done += unsent
+        free = [change for change in changes if not any(change is other for other, _ in unsent)]
         for batch in _batches(free, remotes[side].batch_size):
-            lease.check()
+            if means.stopping():
+                done += [(change, _HALTED) for change in batch]
+                continue
             entries = means.store.journal.intend(run, batch, lease, by=by)
             outcomes = remotes[side].apply(batch)
             settled = [
@@ -49,7 +63,7 @@ def apply(
                 for change, outcome, each in zip(batch, outcomes, settled, strict=True)
             ]
             means.progress(f"writing to {side.title}", len(done), len(plan.changes))
-    return Applied(outcomes=done)
+    return Applied(outcomes=done, error=failed)
 
 
 def calls_of(plan: Plan, side: Side, remote: Remote) -> int:
@@ -58,15 +72,22 @@ def calls_of(plan: Plan, side: Side, remote: Remote) -> int:
     return remote.calls_for(changes) + sum(change.action is Action.CREATE for change in changes)
 
 
-def _taken(changes: Sequence[Change], remote: Remote) -> list[tuple[Change, Outcome]]:
+def taken(changes: Sequence[Change], remote: Remote) -> list[tuple[Change, Outcome]]:
     """The creates whose match keys some record carries already, in the mapping's scope or not: they are not sent.
 
     This is a create's precondition. It also lets a create in doubt be settled: whoever carries its keys later was made by it.
     """
-    refused = Outcome(
-        written=Written.REFUSED, reason="another record carries its match key, perhaps outside the mapping's scope"
+    found = [(change, remote.find(change.keys)) for change in changes if change.action is Action.CREATE]
+    return [(change, _carried([row.id for row in rows])) for change, rows in found if rows]
+
+
+def _carried(ids: Sequence[str]) -> Outcome:
+    """Why a create is not sent, in words that say what to do."""
+    reason = (
+        f"{', '.join(ids)} carries its match key already: bring that record into the mapping's scope, or take the key off it; "
+        "if it came only just now, the next run finds it"
     )
-    return [(change, refused) for change in changes if change.action is Action.CREATE and remote.find(change.keys)]
+    return Outcome(written=Written.REFUSED, reason=reason)
 
 
 def _batches(changes: Sequence[Change], size: int) -> Iterator[Sequence[Change]]:
@@ -76,7 +97,8 @@ def _batches(changes: Sequence[Change], size: int) -> Iterator[Sequence[Change]]
 
 
 def _changed(settled: Settlement) -> bool:
-    return any(stop.code == CHANGED_BY_SYSTEM for stop in settled.stops.values())
+    """Whether the system took the whole change and stored something else."""
+    return settled.written is Written.DONE and any(stop.code == CHANGED_BY_SYSTEM for stop in settled.stops.values())
 
 
 def settlement(
@@ -89,15 +111,16 @@ def settlement(
     it was written. One that holds what it was given, and that is not its source, is half of a union: agreed only once the
     other side has it too.
     """
-    if outcome.written is not Written.DONE or outcome.row is None:
-        return Settlement(entry=entry, written=outcome.written, detail=outcome.reason)
+    ended = Settlement(entry=entry, written=outcome.written, detail=outcome.reason, code=outcome.code, landed=outcome.landed)
+    done = outcome.written is Written.DONE
+    if outcome.row is None or not (done or outcome.landed):
+        return ended
     record = read.record(change.side, outcome.row)
-    link = Link(record.id, change.partner) if change.side is Side.CIVICRM else Link(change.partner, record.id)
     bases: dict[str, Value | None] = {}
     stops: dict[str, Stop] = {}
     for cell in cells:
         each = mapping.fields.get(cell.field)
-        if each is None:
+        if each is None or not (done or cell.field in outcome.landed):
             continue
         own = record.cells[cell.field]
         stored = values.comparable(each, change.side, own)
@@ -109,13 +132,17 @@ def settlement(
                 bases[cell.field] = stored
         elif not values.same_base(cell.after, own):
             stops[cell.field] = Stop(side=change.side, code=CHANGED_BY_SYSTEM, source=cell.source)
-    return Settlement(
-        entry=entry, written=Written.DONE, detail=outcome.reason, link=link, bases=bases, stops=stops, record=record.id
-    )
+    learnt = dataclasses.replace(ended, bases=bases, stops=stops)
+    if not done:
+        return learnt
+    link = Link(record.id, change.partner) if change.side is Side.CIVICRM else Link(change.partner, record.id)
+    return dataclasses.replace(learnt, link=link, record=record.id)
 
 
-def told(applied: Applied) -> Iterable[Discrepancy]:
-    """A discrepancy for every write that did not end as meant."""
+def told(applied: Applied, mapping: Mapping) -> Iterable[Discrepancy]:
+    """A discrepancy for every write that did not end as meant, and one for a side that could not be looked at."""
+    if applied.error is not None:
+        yield run_failed(mapping, applied.error)
     for change, outcome in applied.outcomes:
         code = outcome.code or _CODES.get(outcome.written)
         if code is not None:

@@ -1,4 +1,4 @@
-"""Apply a stored plan on a person's word: exactly that plan, once, with every precondition checked again."""
+"""A person's word on a stored plan: apply exactly that plan, once, with every precondition checked again; or do not."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -10,9 +10,9 @@ from bridge.ports import Outcome, PlanState, RunState, StoredPlan
 from bridge.service import recover
 from bridge.service.apply import apply, told
 from bridge.service.gather import look, reader
-from bridge.service.order import Applied, Kind, Means, Order, Result
+from bridge.service.order import Kind, Means, Order, Result
 from bridge.service.outdated import outdated, still_paired
-from bridge.service.tell import SOURCE_FAILED, tell
+from bridge.service.tell import SOURCE_FAILED, finish, mark_interrupted, run_failed, tell
 
 _USABLE = (PlanState.PLANNED, PlanState.HELD)
 
@@ -43,9 +43,10 @@ def approve(stored: StoredPlan, order: Order, mapping: Mapping, means: Means) ->
     _allowed(stored, order, mapping, means)
     store, remotes = means.store, means.remotes(mapping)
     with store.runs.lease(mapping.name, means.holder) as lease:
-        store.runs.interrupted(mapping.name)
+        mark_interrupted(mapping.name, means)
         find(stored.digest, means)
         number = store.runs.start(mapping.name, mode=Mode.CORRECT, kind=Kind.APPLY, by=order.by)
+        doubts = 0
         try:
             sights = look(mapping, remotes, store.knowledge)
             read = reader(mapping, sights, store.knowledge)
@@ -56,35 +57,47 @@ def approve(stored: StoredPlan, order: Order, mapping: Mapping, means: Means) ->
             store.plans.set_state(stored.digest, PlanState.APPLIED)
             applied = apply(_without(stored.plan, dropped), mapping, remotes, read, number, means, lease, by=order.by)
             stale = [(change, Outcome(written=Written.STALE, reason=why)) for change, why in dropped]
-            applied = Applied(outcomes=[*stale, *applied.outcomes])
+            applied = dataclasses.replace(applied, outcomes=[*stale, *applied.outcomes])
             if stored.plan.complete:
                 store.knowledge.remember_run(mapping, stored.plan.population.now, lease)
         except BridgeError as error:
-            store.runs.finish(number, RunState.FAILED, digest=stored.digest, note=error.message)
+            counts = {"doubts_settled": doubts}
+            finish(number, RunState.FAILED, means, digest=stored.digest, counts=counts, note=error.message, error=error)
             if not isinstance(error, SOURCE_FAILED):
                 raise
+            tell(mapping, number, [run_failed(mapping, error)], means)
             return Result(run=number, mapping=mapping.name, state=RunState.FAILED, plan=stored.plan, error=error)
-        tell(mapping, number, tuple(told(applied)), complete=False, wrote=True, means=means)
+        tell(mapping, number, tuple(told(applied, mapping)), means)
         counts = {
             "changes": len(stored.plan.changes),
             "written": applied.count(Written.DONE),
             "refused": applied.count(Written.REFUSED),
             "stale": applied.count(Written.STALE),
             "in_doubt": applied.count(Written.IN_DOUBT),
+            "not_sent": applied.count(Written.NOT_SENT),
             "doubts_settled": doubts,
             "left_out": stored.unwritable,
         }
-        store.runs.finish(number, RunState.DONE, digest=stored.digest, counts=counts)
+        state = RunState.DONE if applied.error is None else RunState.FAILED
+        finish(number, state, means, digest=stored.digest, counts=counts, error=applied.error)
     return Result(
         run=number,
         mapping=mapping.name,
-        state=RunState.DONE,
+        state=state,
         plan=dataclasses.replace(stored.plan, breaches=()),
         digest=stored.digest,
         applied=applied,
         doubts_settled=doubts,
+        error=applied.error,
         counts=counts,
     )
+
+
+def reject(stored: StoredPlan, means: Means, *, by: str) -> None:
+    """Keep a held plan from being asked for again: the same plan waits for nobody, one that differs is a new one."""
+    if stored.state is not PlanState.HELD:
+        raise ConfigError(f"The plan {stored.digest[:12]} is {stored.state.value}: only a held plan is rejected.")
+    means.store.plans.set_state(stored.digest, PlanState.REJECTED, by=by)
 
 
 def _without(plan: Plan, dropped: Sequence[tuple[Change, str]]) -> Plan:

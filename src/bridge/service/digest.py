@@ -61,7 +61,8 @@ def standing(
     entries = [entry for name in named for entry in store.ledger.list(mapping=name)]
     held = [_note(plan) for name in named for plan in store.plans.held(name)]
     events = store.ledger.events(since=since)
-    return report.digest(entries, events, now=now, since=since, mappings=named, plans=held, address=address)
+    settled = sum(each.counts["doubts_settled"] for each in store.runs.totals(since=since) if each.mapping in named)
+    return report.digest(entries, events, now=now, since=since, mappings=named, plans=held, settled=settled, address=address)
 
 
 def _note(stored: StoredPlan) -> PlanNote:

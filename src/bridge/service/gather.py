@@ -5,9 +5,11 @@ Nothing is believed before identity and sight are proven; nothing is inferred fr
 
 import dataclasses
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -17,6 +19,7 @@ from bridge.core.facts import Seal, key_values
 from bridge.core.knowledge import Known
 from bridge.core.mapping import ExactMatch
 from bridge.core.mapping import Mapping as FieldMapping
+from bridge.core.marks import Marker, marker, still_quiet
 from bridge.core.planner import evidence_of
 from bridge.core.record import Base, Json, Link, PerSide, Record, Row, Side, Snapshot, Unreadable
 from bridge.core.sight import SOURCE, Fault, FieldSight, Found, Sight, Whereabouts
@@ -27,7 +30,7 @@ from bridge.service.order import Kind, Means, Order
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Reader:
     """Makes records of rows: knows the mapping, what is frozen, the zones, and who is linked to whom elsewhere."""
 
@@ -36,15 +39,26 @@ class Reader:
     zones: PerSide[values.Zones]
     references: values.References
 
+    def marker(self, salt: str, today: dt.date) -> Marker:
+        """What marks rows in this run and state."""
+        return marker(self.mapping, salt, frozen=self.frozen, zones=self.zones, references=self.references, today=today)
+
+    @cached_property
+    def _readers(self) -> PerSide[Callable[[Row], Record]]:
+        return PerSide.of(
+            lambda side: values.record_reader(
+                self.mapping, side, frozen=self.frozen[side], references=self.references, zones=self.zones[side]
+            )
+        )
+
     def record(self, side: Side, row: Row) -> Record:
         """The row normalised."""
-        return values.read_record(
-            self.mapping, side, row, frozen=self.frozen[side], references=self.references, zones=self.zones[side]
-        )
+        return self._readers[side](row)
 
     def snapshot(self, side: Side, pulled: Pulled) -> Snapshot:
         """All rows of a pull, normalised."""
-        records = {row.id: self.record(side, row) for row in pulled.rows}
+        record = self._readers[side]
+        records = {row.id: record(row) for row in pulled.rows}
         return Snapshot(side, records, pulled.complete, pulled.pulled_at, pulled.whole)
 
 
@@ -52,15 +66,19 @@ class Reader:
 class Gathered:
     """Both sides as records, matched.
 
-    `missing` and `moved` are as the planner wants them; `notes` say why a pull is incomplete.
+    `today` is the day of the run where the mapping is; `missing`, `moved`, `quiet` and `mark` are as the planner wants them;
+    `notes` say why a pull is incomplete.
     """
 
     snapshots: PerSide[Snapshot]
     matching: matching.Matching
     known: Known
+    today: dt.date
     missing: Mapping[tuple[Link, Side], Found] = field(default_factory=dict)
     moved: tuple[tuple[Link, Link], ...] = ()
     notes: PerSide[str] = PerSide("", "")
+    quiet: frozenset[Link] = frozenset()
+    mark: Marker | None = None
 
 
 def both(function: Callable[[Side], T]) -> PerSide[T]:
@@ -87,16 +105,26 @@ def _moved_house(pins: Mapping[str, FieldSight], sight: Sight) -> bool:
     return before is not None and now is not None and before.id != now.id
 
 
-def reader(mapping: FieldMapping, sights: PerSide[Sight], knowledge: Knowledge) -> Reader:
-    """The reader for these sights: a field that is gone, retyped or renamed is frozen."""
+def reader(
+    mapping: FieldMapping,
+    sights: PerSide[Sight],
+    knowledge: Knowledge,
+    found: Mapping[str, Collection[Link]] = MappingProxyType({}),
+) -> Reader:
+    """The reader for these sights: a field that is gone, retyped or renamed is frozen. `found` as of an Order."""
     day = ZoneInfo(mapping.timezone)
     targets = {each.to for each in mapping.fields.values() if each.to is not None}
     return Reader(
         mapping=mapping,
         frozen=PerSide.of(lambda side: _frozen(sights[side])),
         zones=PerSide.of(lambda side: values.Zones(naive=ZoneInfo(sights[side].timezone), day=day)),
-        references={target: knowledge.partners(target) for target in sorted(targets)},
+        references={target: _joined(knowledge.partners(target), found.get(target, ())) for target in sorted(targets)},
     )
+
+
+def _joined(known: PerSide[Mapping[str, str]], found: Collection[Link]) -> PerSide[Mapping[str, str]]:
+    """Stored partners, and those that were found and are not stored."""
+    return PerSide.of(lambda side: {**{link[side]: link[side.other] for link in found}, **known[side]})
 
 
 def _frozen(sight: Sight) -> dict[str, Unreadable]:
@@ -108,12 +136,17 @@ def gather(
     order: Order, mapping: FieldMapping, remotes: PerSide[Remote], read: Reader, means: Means, lease: Lease | None
 ) -> Gathered:
     """Pull, normalise and match. Merges are followed; that is stored where the run holds a `lease` and is more than a plan."""
-    known = means.store.knowledge.load(mapping)
-    pulled = _pull(order, mapping, remotes, known, read, means)
+    known = means.store.knowledge.load(mapping, bases=False)
+    today = means.clock().astimezone(ZoneInfo(mapping.timezone)).date()
+    mark = read.marker(known.salt, today)
+    pulled = _pull(order, mapping, remotes, known, read, mark, means)
     snapshots = PerSide.of(lambda side: read.snapshot(side, pulled[side]))
     sure = order.record is not None or all(snapshot.complete and snapshot.whole for _, snapshot in snapshots)
     matched = _match(mapping, snapshots, known, means.store.seal, sure=sure)
     missing = _whereabouts(remotes, matched)
+    quiet = frozenset[Link]() if order.record is not None else frozenset(still_quiet(matched, known, mark))
+    needed = {pair.link for pair in matched.pairs} - quiet | {link for link, _ in missing}
+    known = dataclasses.replace(known, bases=means.store.knowledge.bases(mapping, needed & known.links))
     moved = _moved(known, missing)
     if moved:
         if lease is not None and order.kind is not Kind.PLAN:
@@ -129,25 +162,34 @@ def gather(
         snapshots=snapshots,
         matching=matched,
         known=known,
+        today=today,
         missing=missing if known.last_scope in (None, mapping.scope_digest) else {},
         moved=moved,
         notes=pulled.map(lambda each: each.note),
+        quiet=quiet,
+        mark=mark,
     )
 
 
 def _pull(
-    order: Order, mapping: FieldMapping, remotes: PerSide[Remote], known: Known, read: Reader, means: Means
+    order: Order, mapping: FieldMapping, remotes: PerSide[Remote], known: Known, read: Reader, mark: Marker, means: Means
 ) -> PerSide[Pulled]:
     if order.record is not None:
         return _focus(order.record, remotes, mapping, known, read, means.clock)
     since = means.store.knowledge.watermark(mapping.name, Side.AIRTABLE) if order.kind is Kind.DELTA else None
-    if since is None:
+    if since is None or since > means.clock():  # a future one was dated by a clock that was wrong
         return both(lambda side: remotes[side].pull(means.progress))
-    return _delta(since, mapping, remotes, known, read, means)
+    return _delta(since, mapping, remotes, known, read, mark, means)
 
 
 def _delta(
-    since: dt.datetime, mapping: FieldMapping, remotes: PerSide[Remote], known: Known, read: Reader, means: Means
+    since: dt.datetime,
+    mapping: FieldMapping,
+    remotes: PerSide[Remote],
+    known: Known,
+    read: Reader,
+    mark: Marker,
+    means: Means,
 ) -> PerSide[Pulled]:
     """What Airtable says changed, and the Airtable partners of what moved in CiviCRM.
 
@@ -157,12 +199,18 @@ def _delta(
     pulled = both(lambda side: remotes[side].pull(means.progress, since=since if side is Side.AIRTABLE else None))
     here = {row.id for row in pulled.airtable.rows}
     partner = {link.civicrm: link for link in known.links}
-    moved = [
-        link.airtable
+    unlike = {
+        link: row
         for row in pulled.civicrm.rows
         if (link := partner.get(row.id)) is not None
         and link.airtable not in here
-        and _moved_from_base(mapping, read.record(Side.CIVICRM, row), known.bases.get(link, {}))
+        and not ((before := known.marks.get(link)) is not None and mark(Side.CIVICRM, row) == before.civicrm)
+    }
+    bases = means.store.knowledge.bases(mapping, unlike.keys())
+    moved = [
+        link.airtable
+        for link, row in unlike.items()
+        if _moved_from_base(mapping, read.record(Side.CIVICRM, row), bases.get(link, {}))
     ]
     found = remotes.airtable.read(moved) if moved else {}
     rows = [each.row for each in found.values() if each.row is not None and each.whereabouts is Whereabouts.IN_SCOPE]

@@ -2,14 +2,15 @@
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from bridge.core.choice import Choice
 from bridge.core.mapping import Mapping as FieldMapping
 from bridge.core.mapping import Mode
 from bridge.core.plan import Change, Plan, Written
-from bridge.core.record import PerSide, Side
+from bridge.core.record import Link, PerSide, Side
 from bridge.errors import BridgeError
 from bridge.ports import Clock, Outcome, Progress, Remote, RunState, Store, silent
 
@@ -29,13 +30,17 @@ class Kind(StrEnum):
 class Order:
     """One run that somebody asked for. `mode` is what the settings allow; the mapping's own mode may lower it.
 
-    `record` narrows the run to one record and its partner. `by` is who asked: a login, a Slack id, or `schedule`.
+    `record` narrows the run to one record and its partner, and `choice` to the one cell of it that a person chose the value of.
+    `by` is who asked: a login, a Slack id, or `schedule`. `found` are, by mapping, the links that the plans made just before
+    this one found and, being plans, did not store: what refers to them is understood as it would be in a sync.
     """
 
     mode: Mode
     by: str
     kind: Kind = Kind.SWEEP
     record: tuple[Side, str] | None = None
+    choice: Choice | None = None
+    found: Mapping[str, Collection[Link]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +48,10 @@ class Means:
     """What a run is given. `holder` names this process to others that find the mapping leased.
 
     `remotes` makes a mapping's two sides. `quota_left` says how many Airtable calls the mapping's base has left this month,
-    None without a quota. `settle_after` is how old a write in doubt must be before its absence is believed: a server goes on
-    working after its client is gone (observed: 8 s). With `four_eyes`, whoever asked for a plan may not approve it.
+    None without a quota; `calls_made` how many it has had. `settle_after` is how old a write in doubt must be before its
+    absence is believed: a server goes on working after its client is gone (observed: 8 s). With `four_eyes`, whoever asked for
+    a plan may not approve it. `stopping` says that the process was told to end: what was begun is ended, and no other write is
+    begun.
     """
 
     store: Store
@@ -54,15 +61,18 @@ class Means:
     holder: str
     progress: Progress = silent
     quota_left: Callable[[FieldMapping], int | None] = lambda _: None
+    calls_made: Callable[[FieldMapping], int] = lambda _: 0
     four_eyes: bool = False
     settle_after: dt.timedelta = dt.timedelta(seconds=10)
+    stopping: Callable[[], bool] = lambda: False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """Changes with how each ended."""
+    """Changes with how each ended. `error` is set where a side could not be looked at first: nothing was sent to it."""
 
     outcomes: Sequence[tuple[Change, Outcome]] = ()
+    error: BridgeError | None = None
 
     def count(self, written: Written) -> int:
         """How many changes ended this way."""
@@ -85,6 +95,8 @@ class Result:
     doubts_settled: int = 0
     error: BridgeError | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
+    problems: tuple[BridgeError, ...] = ()
+    """What went wrong with showing what the run found inside the two systems: told, and no failure of the run."""
 
 
 def raise_if_not_begun(results: Iterable[Result]) -> None:

@@ -19,6 +19,7 @@ from bridge.service.order import Means
 
 _LANDED = "in doubt, settled by reading: it had landed"
 _LOST = "in doubt, settled by reading: it had not landed"
+_PARTLY = "in doubt, settled by reading: a part of it had landed"
 _MOVED = "in doubt, settled by reading: the record has been edited since"
 
 
@@ -59,11 +60,15 @@ def _outcome(entry: JournalEntry, remote: Remote, mapping: FieldMapping, read: R
         return Outcome(written=Written.STALE, reason=_MOVED)
     record = read.record(change.side, row)
     cells = [cell for cell in entry.cells if cell.field in mapping.fields]
-    if all(values.same_base(cell.after, record.cells[cell.field]) for cell in cells):
+    there = [cell.field for cell in cells if values.same_base(cell.after, record.cells[cell.field])]
+    unmoved = [cell.field for cell in cells if values.same_base(cell.before, record.cells[cell.field])]
+    if len(there) == len(cells):
         return Outcome(written=Written.DONE, row=row, reason=_LANDED)
-    if all(values.same_base(cell.before, record.cells[cell.field]) for cell in cells):
+    if len(unmoved) == len(cells):
         return Outcome(written=Written.NOT_SENT, reason=_LOST)
-    return Outcome(written=Written.STALE, reason=_MOVED)
+    landed = tuple(name for name in there if name not in unmoved)
+    partly = landed and {*landed, *unmoved} >= {cell.field for cell in cells}
+    return Outcome(written=Written.STALE, row=row, reason=_PARTLY if partly else _MOVED, landed=landed)
 
 
 def _created(change: Change, remote: Remote) -> Outcome | None:

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from zoneinfo import ZoneInfo
 
-import structlog
-
 from bridge.core import guard
+from bridge.core.choice import plan_of_choice
 from bridge.core.document import document
 from bridge.core.facts import Facts
 from bridge.core.mapping import Mapping, Mode
@@ -18,35 +17,35 @@ from bridge.core.plan import Discrepancy, Plan, Written
 from bridge.core.planner import make_plan
 from bridge.core.record import PerSide, Side
 from bridge.core.sight import Sight
-from bridge.errors import BridgeError
+from bridge.errors import BridgeError, StaleRecord
 from bridge.ports import Lease, PlanState, Remote, RunState
 from bridge.service import recover
 from bridge.service.apply import apply, calls_of, open_creates, told
 from bridge.service.gather import Gathered, Reader, gather, look, reader
 from bridge.service.order import Applied, Kind, Means, Order, Result
-from bridge.service.tell import SOURCE_FAILED, could_not_read, foretell, run_failed, tell
-
-log = structlog.get_logger()
+from bridge.service.refused import without_refused, without_taken
+from bridge.service.tell import SOURCE_FAILED, could_not_read, finish, foretell, mark_interrupted, run_failed, tell
 
 
 def run(order: Order, mapping: Mapping, means: Means) -> Result:
     """Run `mapping` once as ordered.
 
     A source that cannot be read is a result (FAILED), told in the ledger; a plan over a guard is a result (HELD).
-    Raises RunInProgress if another process holds the mapping, ConfigError for a record out of scope, StoreError.
+    Raises RunInProgress if another process holds the mapping, ConfigError for a record out of scope or a value that may not be
+    chosen, StaleRecord for a choice between values that are no longer there, StoreError.
     """
     store, remotes = means.store, means.remotes(mapping)
-    mode = _mode(order, mapping)
+    mode, calls_before = _mode(order, mapping), means.calls_made(mapping)
     with store.runs.lease(mapping.name, means.holder) as lease:
-        store.runs.interrupted(mapping.name)
+        mark_interrupted(mapping.name, means)
         number = store.runs.start(mapping.name, mode=mode, kind=order.kind, by=order.by)
         try:
-            with marked_failed(number, means):
+            with marked_failed(number, means) as counts:
                 sights = look(mapping, remotes, store.knowledge)
-                read = reader(mapping, sights, store.knowledge)
-                doubts = recover.settle(mapping, remotes, read, means, lease)
+                read = reader(mapping, sights, store.knowledge, order.found)
+                doubts = counts["doubts_settled"] = recover.settle(mapping, remotes, read, means, lease)
                 gathered = gather(order, mapping, remotes, read, means, lease)
-                plan = _plan(mapping, remotes, gathered, sights, read, means)
+                plan = _plan(order, mapping, remotes, gathered, sights, read, means)
                 held = plan.held and mode is Mode.CORRECT
                 store.plans.save(number, plan, document(plan), PlanState.HELD if held else PlanState.PLANNED)
                 applied = Applied()
@@ -54,10 +53,11 @@ def run(order: Order, mapping: Mapping, means: Means) -> Result:
                     store.knowledge.store(mapping, plan, lease)
                     if mode is Mode.CORRECT and not plan.held:
                         applied = _carry_out(plan, mapping, remotes, read, number, means, lease, order.by)
-                    _remember(order, mapping, plan, gathered, lease, means)
+                    _remember(order, mapping, plan, gathered, applied, lease, means)
         except SOURCE_FAILED as error:
             return _failed(order, mapping, number, means, error)
-        return _finish(order, mapping, number, means, plan, gathered, applied, doubts, held=held)
+        calls = max(0, means.calls_made(mapping) - calls_before)  # a month that ended meanwhile counts anew
+        return _finish(order, mapping, number, means, plan, gathered, applied, doubts, calls, held=held)
 
 
 def _mode(order: Order, mapping: Mapping) -> Mode:
@@ -67,16 +67,22 @@ def _mode(order: Order, mapping: Mapping) -> Mode:
 
 
 @contextmanager
-def marked_failed(number: int, means: Means) -> Iterator[None]:
-    """Whatever happens, the run ledger does not go on saying that the run is running."""
+def marked_failed(number: int, means: Means) -> Iterator[dict[str, int]]:
+    """Whatever happens, the run ledger does not go on saying that the run is running. Yields what a failed run counted.
+
+    A run that came too late, because what it was asked of has changed, has not failed.
+    """
+    counts: dict[str, int] = {}
     try:
-        yield
+        yield counts
     except BridgeError as error:
-        means.store.runs.finish(number, RunState.FAILED, note=error.message)
+        state = RunState.DONE if isinstance(error, StaleRecord) else RunState.FAILED
+        finish(number, state, means, counts=counts, note=error.message, error=error)
         raise
 
 
 def _plan(
+    order: Order,
     mapping: Mapping,
     remotes: PerSide[Remote],
     gathered: Gathered,
@@ -86,22 +92,26 @@ def _plan(
 ) -> Plan:
     known, snapshots = gathered.known, gathered.snapshots
     zone = ZoneInfo(mapping.timezone)
-    plan = make_plan(
-        Facts(
-            mapping=mapping,
-            snapshots=snapshots,
-            matching=gathered.matching,
-            known=known,
-            sights=sights,
-            today=means.clock().astimezone(zone).date(),
-            zone=zone,
-            seal=means.store.seal,
-            references=read.references,
-            missing=gathered.missing,
-            moved=gathered.moved,
-            doubtful=open_creates(means.store, mapping.name),
-        )
+    facts = Facts(
+        mapping=mapping,
+        snapshots=snapshots,
+        matching=gathered.matching,
+        known=known,
+        sights=sights,
+        today=gathered.today,
+        zone=zone,
+        seal=means.store.seal,
+        references=read.references,
+        missing=gathered.missing,
+        moved=gathered.moved,
+        doubtful=open_creates(means.store, mapping.name),
+        quiet=gathered.quiet,
+        mark=gathered.mark,
     )
+    plan = make_plan(facts) if order.choice is None else plan_of_choice(facts, order.choice)
+    if order.record is None and known.last_digest == mapping.digest:
+        plan = without_refused(plan, means.store.journal, means.clock())
+        plan = without_taken(plan, means.store.ledger, remotes)
     calls = PerSide.of(lambda side: calls_of(plan, side, remotes[side]))
     breaches = guard.judge(
         mapping,
@@ -136,14 +146,18 @@ def _carry_out(
     return applied
 
 
-def _remember(order: Order, mapping: Mapping, plan: Plan, gathered: Gathered, lease: Lease, means: Means) -> None:
+def _remember(
+    order: Order, mapping: Mapping, plan: Plan, gathered: Gathered, applied: Applied, lease: Lease, means: Means
+) -> None:
     """After a complete look: up to when, what is absent, how many there were.
 
-    A held plan leaves yesterday's measure standing.
+    A held plan leaves yesterday's measure standing. The watermark passes only what was seen to: an edit that was planned and
+    not written (observed, dropped, in doubt) would be met by no delta after it.
     """
-    airtable = gathered.snapshots.airtable
-    if airtable.complete and order.record is None and not plan.held:
-        means.store.knowledge.set_watermark(mapping.name, Side.AIRTABLE, airtable.pulled_at, lease)
+    snapshots = gathered.snapshots
+    complete = all(snapshot.complete for _, snapshot in snapshots)
+    if complete and order.record is None and not plan.held and _seen_to(plan, applied):
+        means.store.knowledge.set_watermark(mapping.name, Side.AIRTABLE, snapshots.airtable.pulled_at, lease)
     if not plan.complete:
         return
     means.store.knowledge.set_absent(mapping.name, {link for link, _ in gathered.missing}, lease)
@@ -151,10 +165,15 @@ def _remember(order: Order, mapping: Mapping, plan: Plan, gathered: Gathered, le
         means.store.knowledge.remember_run(mapping, plan.population.now, lease)
 
 
+def _seen_to(plan: Plan, applied: Applied) -> bool:
+    """Whether every change of the plan was written, or refused: only a sweep sends that again."""
+    ends = [outcome.written for _, outcome in applied.outcomes]
+    return len(ends) == len(plan.changes) and all(each in (Written.DONE, Written.REFUSED) for each in ends)
+
+
 def _failed(order: Order, mapping: Mapping, number: int, means: Means, error: BridgeError) -> Result:
-    log.warning("run failed", mapping=mapping.name, run=number, error=type(error).__name__)
     if order.kind is not Kind.PLAN:
-        tell(mapping, number, [run_failed(mapping, error)], complete=False, wrote=False, means=means)
+        tell(mapping, number, [run_failed(mapping, error)], means)
     return Result(run=number, mapping=mapping.name, state=RunState.FAILED, error=error)
 
 
@@ -167,10 +186,11 @@ def _finish(
     gathered: Gathered,
     applied: Applied,
     doubts: int,
+    calls: int,
     *,
     held: bool,
 ) -> Result:
-    found: list[Discrepancy] = [*plan.discrepancies, *told(applied)]
+    found: list[Discrepancy] = [*plan.discrepancies, *told(applied, mapping)]
     counts = {
         "civicrm_records": plan.population.now.civicrm,
         "airtable_records": plan.population.now.airtable,
@@ -179,18 +199,20 @@ def _finish(
         "refused": applied.count(Written.REFUSED),
         "stale": applied.count(Written.STALE),
         "in_doubt": applied.count(Written.IN_DOUBT),
+        "not_sent": applied.count(Written.NOT_SENT),
         "doubts_settled": doubts,
         "discrepancies": len(found),
+        "airtable_calls": calls,
     }
     digest = str(document(plan)["digest"])
+    failed = applied.error is not None or any(each.whole and not each.complete for _, each in gathered.snapshots)
     if order.kind is not Kind.PLAN:
-        complete = plan.complete and order.record is None
+        whole = order.record is None and applied.error is None
         wrote = not plan.held and _mode(order, mapping) is Mode.CORRECT
-        tell(mapping, number, found, complete=complete, wrote=wrote, means=means)
-    incomplete = any(each.whole and not each.complete for _, each in gathered.snapshots)
-    state = RunState.FAILED if incomplete else RunState.HELD if held else RunState.DONE
-    means.store.runs.finish(number, state, digest=digest, counts=counts, note="; ".join(each.message for each in plan.breaches))
-    log.info("run finished", mapping=mapping.name, run=number, state=state.value, kind=order.kind.value, **counts)
+        tell(mapping, number, found, means, complete=plan.complete and whole, wrote=wrote, read=whole and not failed)
+    state = RunState.FAILED if failed else RunState.HELD if held else RunState.DONE
+    why = "; ".join(each.message for each in plan.breaches)
+    finish(number, state, means, digest=digest, counts=counts, note=why, error=applied.error)
     return Result(
         run=number,
         mapping=mapping.name,
@@ -199,5 +221,6 @@ def _finish(
         digest=digest,
         applied=applied,
         doubts_settled=doubts,
+        error=applied.error,
         counts=counts,
     )

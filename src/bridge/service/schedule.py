@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bridge.core.mapping import Mapping as FieldMapping
-from bridge.core.mapping import Schedule, Slot
+from bridge.core.timing import Schedule, Slot
 from bridge.ports import Clock, RunState, RunTotal
 from bridge.service.order import Kind
-from bridge.service.timetable import LOOK_BACK, following, latest
+from bridge.service.timetable import LOOK_BACK, between, following, latest
 
 
 class Work(StrEnum):
@@ -64,6 +64,10 @@ class Timetable:
         """When a duty is due next, in UTC."""
         return min(filter(None, (following(*each, after) for each in self._slots.get(duty, ()))), default=None)
 
+    def count(self, duty: Duty, after: dt.datetime, until: dt.datetime) -> int:
+        """How often a duty is due after a moment and before another; firings at one moment count once."""
+        return len({moment for each in self._slots.get(duty, ()) for moment in between(*each, after, until)})
+
     def wake(self, after: dt.datetime) -> dt.datetime | None:
         """When any duty is due next, in UTC; None if there is none."""
         return min(filter(None, (self.following(duty, after) for duty in self._slots)), default=None)
@@ -77,9 +81,9 @@ class Timetable:
         found = (latest(*each, until, look_back=look_back) for each in self._slots.get(duty, ()))
         return max(filter(None, found), default=None)
 
-    def pending(self, now: dt.datetime, done: Callable[[Duty], dt.datetime | None]) -> list[Duty]:
+    def pending(self, now: dt.datetime, done: Callable[[Duty], Sequence[dt.datetime | None]]) -> list[Duty]:
         """What is due and was not begun since, in the order to do it; `done` says when a duty was last begun."""
-        due = [duty for duty in self._slots if _is_due(self.latest(duty, now), done(duty))]
+        due = [duty for duty in self._slots if _is_due(self.latest(duty, now), done(duty), now)]
         return [each for each in due if each.work is not Work.SYNC or Duty(Work.SWEEP, each.mapping) not in due]
 
     def may_tell(self, now: dt.datetime) -> bool:
@@ -88,8 +92,9 @@ class Timetable:
         return digest not in self._slots or self.latest(digest, now) is not None
 
 
-def _is_due(latest: dt.datetime | None, done: dt.datetime | None) -> bool:
-    return latest is not None and (done is None or done < latest)
+def _is_due(latest: dt.datetime | None, done: Sequence[dt.datetime | None], now: dt.datetime) -> bool:
+    """Whether nothing was done since `latest`. What was done in the future was dated by a wrong clock, and does not count."""
+    return latest is not None and not any(each is not None and latest <= each <= now for each in done)
 
 
 def last_begun(totals: Sequence[RunTotal], duty: Duty) -> dt.datetime | None:
@@ -121,8 +126,8 @@ class Agenda:
         """Hand over all that is due; what it was."""
         now, totals = self._clock(), self._totals()
 
-        def done(duty: Duty) -> dt.datetime | None:
-            return max(filter(None, (self._handed.get(duty), last_begun(totals, duty))), default=None)
+        def done(duty: Duty) -> tuple[dt.datetime | None, ...]:
+            return self._handed.get(duty), last_begun(totals, duty)
 
         due = self.timetable.pending(now, done)
         for duty in due:
@@ -130,9 +135,25 @@ class Agenda:
             self._submit(duty)
         return due
 
+    def due(self) -> list[Duty]:
+        """What no run has done since it was due last, by the run ledger alone; of a sweep and a sync the sweep."""
+        totals = self._totals()
+        return self.timetable.pending(self._clock(), lambda duty: (last_begun(totals, duty),))
+
     def is_due(self, duty: Duty) -> bool:
         """Whether no run has done the duty since it was due last, by the run ledger alone."""
-        return _is_due(self.timetable.latest(duty, self._clock()), last_begun(self._totals(), duty))
+        now = self._clock()
+        return _is_due(self.timetable.latest(duty, now), (last_begun(self._totals(), duty),), now)
+
+    def overdue(self) -> dict[str, dt.timedelta]:
+        """How long ago each scheduled mapping's sweep was due if no complete one began since; zero if one did."""
+        now, totals = self._clock(), [each for each in self._totals() if each.state in (RunState.DONE, RunState.HELD)]
+        late = {}
+        for duty in self.timetable.duties:
+            if duty.work is Work.SWEEP and duty.mapping is not None:
+                due = self.timetable.latest(duty, now)
+                late[duty.mapping] = now - due if due and _is_due(due, (last_begun(totals, duty),), now) else dt.timedelta()
+        return late
 
     def following(self) -> dict[Duty, dt.datetime | None]:
         """When each duty is due next."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from bridge.core.mapping import Schedule, Slot
+from bridge.core.timing import Schedule, Slot
 
 _DAY = dt.timedelta(days=1)
 _MIDNIGHT = dt.time()
@@ -36,6 +36,13 @@ def latest(slot: Slot, schedule: Schedule, until: dt.datetime, *, look_back: int
         return None
     days = (today - step * _DAY for step in range(look_back + 1))
     return next((moment for day in days for moment in reversed(firings(slot, schedule, day)) if moment <= until), None)
+
+
+def between(slot: Slot, schedule: Schedule, after: dt.datetime, until: dt.datetime) -> list[dt.datetime]:
+    """The slot's firings after a moment and before another, in UTC and in order."""
+    first, last = _day(schedule, after) - _DAY, _day(schedule, until) + _DAY
+    days = (first + step * _DAY for step in range((last - first).days + 1))
+    return [moment for day in days for moment in firings(slot, schedule, day) if after < moment < until]
 
 
 def firings(slot: Slot, schedule: Schedule, day: dt.date) -> list[dt.datetime]:

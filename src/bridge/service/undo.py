@@ -17,17 +17,18 @@ from bridge.core.plan import Action, CellChange, Change, Plan, Population, Writt
 from bridge.core.record import PerSide, Record, Sealed, Side, Unreadable
 from bridge.errors import ConfigError
 from bridge.ports import JournalCell, JournalEntry, PlanState, Remote, RunState
+from bridge.service import recover
 from bridge.service.apply import RESTORED, UNDONE, apply, told
 from bridge.service.gather import Reader, look, reader
 from bridge.service.order import Kind, Means, Order, Result
 from bridge.service.run import marked_failed
-from bridge.service.tell import tell
+from bridge.service.tell import finish, mark_interrupted, tell
 
 _FROM_BASE = (Verdict.CHANGED, Verdict.CLEAR)
 """The verdicts by which a cell is overwritten that still holds what both sides last agreed on."""
 
-_LANDED = (Written.DONE, Written.IN_DOUBT, None)
-"""The outcomes of what was written or may have been: a process that died left none."""
+_UNKNOWN = (Written.IN_DOUBT, None)
+"""The outcomes of what may have been written: a process that died left none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +66,12 @@ def prepare(
 
     Raises ConfigError if the run wrote nothing of what is asked for.
     """
-    entries = [each for each in means.store.journal.of_run(run) if each.outcome in _LANDED and _wanted(each, record)]
-    if not entries or (field_name and not any(cell.field == field_name for each in entries for cell in each.cells)):
-        raise ConfigError(f"Run {run} wrote nothing of that.", next_step=f"`bridge show {run}` lists what it wrote.")
+    entries = [each for each in means.store.journal.of_run(run) if _may_stand(each) and _wanted(each, record)]
+    if not entries or (field_name and not any(cell.field == field_name for each in entries for cell in _may_stand(each))):
+        raise ConfigError(
+            f"Run {run} wrote nothing of that.",
+            next_step=f"`bridge show {run}` lists what it wrote, `bridge runs` which run wrote anything.",
+        )
     remotes = means.remotes(mapping)
     read = reader(mapping, look(mapping, remotes, means.store.knowledge), means.store.knowledge)
     found = _Gathering(means.store.seal)
@@ -86,6 +90,11 @@ def prepare(
     return Prepared(run=run, mapping=mapping, plan=plan, left=tuple(found.left))
 
 
+def _may_stand(entry: JournalEntry) -> tuple[JournalCell, ...]:
+    """The cells that were written, or may have been."""
+    return entry.cells if entry.outcome in _UNKNOWN else entry.stands
+
+
 def _wanted(entry: JournalEntry, record: tuple[Side, str] | None) -> bool:
     if record is None:
         return True
@@ -99,7 +108,7 @@ def _prepare_side(
 ) -> None:
     by_record: dict[str, list[JournalEntry]] = defaultdict(list)
     for entry in entries:
-        if entry.outcome is not Written.DONE:
+        if entry.outcome in _UNKNOWN:
             _leave(entry, None, "whether it was written is not known yet; the next sync finds out", found)
         elif entry.change.action is Action.CREATE:
             _leave(entry, None, "it was created; nothing is ever deleted, so a person decides", found)
@@ -139,7 +148,7 @@ def _leave(entry: JournalEntry, cell: JournalCell | None, why: str, found: _Gath
 def _back(
     entry: JournalEntry, record: Record, mapping: Mapping, field_name: str | None, found: _Gathering
 ) -> Iterable[CellChange]:
-    for cell in entry.cells:
+    for cell in entry.stands:
         each = mapping.fields.get(cell.field)
         if field_name not in (None, cell.field):
             continue
@@ -147,7 +156,7 @@ def _back(
             _leave(entry, cell, "the mapping does not name this field any more", found)
             continue
         now = record.cells[cell.field]
-        if isinstance(cell.before, Sealed) or cell.sealed:
+        if isinstance(cell.before, Sealed):
             _leave(entry, cell, "its old value was kept only as a digest: there was no BRIDGE_STATE_KEY", found)
         elif isinstance(now, Unreadable) or not values.same_base(cell.after, now):
             _leave(entry, cell, "it has been edited since", found)
@@ -176,27 +185,33 @@ def undo(prepared: Prepared, order: Order, means: Means) -> Result:
         raise ConfigError(f"{mapping.name} is only observed: nothing can be taken back.", next_step=f"set {where} to correct.")
     store, remotes, plan = means.store, means.remotes(mapping), prepared.plan
     with store.runs.lease(mapping.name, means.holder) as lease:
-        store.runs.interrupted(mapping.name)
+        mark_interrupted(mapping.name, means)
         number = store.runs.start(mapping.name, mode=Mode.CORRECT, kind=Kind.UNDO, by=order.by)
-        with marked_failed(number, means):
+        with marked_failed(number, means) as failed:
             read = reader(mapping, look(mapping, remotes, store.knowledge), store.knowledge)
+            doubts = failed["doubts_settled"] = recover.settle(mapping, remotes, read, means, lease)
             store.plans.save(number, plan, document(plan), PlanState.APPLIED)
             applied = apply(plan, mapping, remotes, read, number, means, lease, by=order.by)
-        tell(mapping, number, tuple(told(applied)), complete=False, wrote=True, means=means)
+        tell(mapping, number, tuple(told(applied, mapping)), means)
         counts = {
             "changes": len(plan.changes),
             "written": applied.count(Written.DONE),
             "stale": applied.count(Written.STALE),
             "refused": applied.count(Written.REFUSED),
+            "doubts_settled": doubts,
             "left": len(prepared.left),
         }
-        store.runs.finish(number, RunState.DONE, digest=digest(plan), counts=counts, note=f"undo of run {prepared.run}")
+        state = RunState.DONE if applied.error is None else RunState.FAILED
+        note = f"undo of run {prepared.run}"
+        finish(number, state, means, digest=digest(plan), counts=counts, note=note, error=applied.error)
     return Result(
         run=number,
         mapping=mapping.name,
-        state=RunState.DONE,
+        state=state,
         plan=plan,
         digest=digest(plan),
         applied=applied,
+        doubts_settled=doubts,
+        error=applied.error,
         counts=counts,
     )

@@ -54,6 +54,11 @@ class Worker:
         return self._thread.is_alive()
 
     @property
+    def stopping(self) -> bool:
+        """Whether no more jobs are begun."""
+        return self._stopping
+
+    @property
     def waiting(self) -> int:
         """How many jobs wait in line."""
         return len(self._waiting)

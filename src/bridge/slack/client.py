@@ -9,10 +9,12 @@ import http.client
 import json
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, cast
 from urllib.error import URLError
+from urllib.parse import urlsplit
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
@@ -28,10 +30,13 @@ from bridge.errors import (
     RateLimited,
     RequestRejected,
     Unavailable,
+    UnexpectedAnswer,
 )
 
 TIMEOUT_SECONDS = 15
 SLACK_API = "https://slack.com/api/"
+_RESPONSES = "hooks.slack.com"
+"""Where answers to slash commands go (docs.slack.dev, interactivity/handling-user-interaction)."""
 
 _INVITE = "Invite the app to the channel (/invite), or name another channel in the mapping's `report.slack.channel`."
 _TOKEN = "Reinstall the app and renew BRIDGE_SLACK__BOT_TOKEN."  # noqa: S105  # advice, no secret
@@ -93,6 +98,10 @@ class Poster(Protocol):
         """Who we are there, in a few words. AuthRejected or Unavailable if nobody says so."""
         ...
 
+    def reach(self, channel: str) -> None:
+        """Raises ConfigError if it is known that nothing can be posted to the channel."""
+        ...
+
 
 class Bot:
     """A bot token, with the scope `chat:write`; `channels:history` (`groups:history`) and `channels:read` let it look back."""
@@ -131,10 +140,70 @@ class Bot:
             ) from refused
         return None
 
+    def whisper(self, place: Place, user: str, text: str) -> None:
+        """Say something, in the thread of the message at `place`, that only this person sees. Nobody keeps it."""
+        told: dict[str, Json] = {"channel": place.channel, "user": user, "text": text, "thread_ts": place.ts}
+        self._call("chat.postEphemeral", told)
+
+    def respond(self, address: str, text: str) -> None:
+        """Answer a slash command, only to whoever typed it. Raises UnexpectedAnswer for an address that is not Slack's."""
+        place, own = urlsplit(address), urlsplit(self._web.base_url)
+        if place.netloc != own.netloc and (place.scheme, place.netloc) != ("https", _RESPONSES):
+            raise UnexpectedAnswer("Slack named an address for its answer that is not its own.")
+        with our_errors():
+            WebhookClient(address, timeout=TIMEOUT_SECONDS, retry_handlers=[]).send_dict(
+                {"response_type": "ephemeral", "text": text}
+            )
+
+    def open_window(self, trigger: str, view: dict[str, Json]) -> None:
+        """Open a window for whoever pressed a button; the trigger lives for three seconds."""
+        self._call("views.open", {"trigger_id": trigger, "view": view})
+
+    def members(self, group: str) -> frozenset[str]:
+        """Who is in a user group. Needs the scope `usergroups:read`."""
+        try:
+            users = self._read("usergroups.users.list", {"usergroup": group}).get("users")
+        except AuthRejected as lacking:
+            raise AuthRejected(
+                f"Slack does not say who is in the user group {group}.",
+                next_step="Add the scope `usergroups:read` to the app and reinstall it, or name users (U…).",
+            ) from lacking
+        except RequestRejected as unknown:
+            raise ConfigError(
+                f"Slack knows no user group {group}.",
+                next_step="Correct BRIDGE_SLACK__OPERATORS or BRIDGE_SLACK__APPROVERS.",
+            ) from unknown
+        return frozenset(each for each in users if isinstance(each, str)) if isinstance(users, list) else frozenset()
+
+    def name_of(self, user: str) -> str:
+        """What a person is called; their id where the app may not know (scope `users:read`)."""
+        try:
+            person = self._read("users.info", {"user": user}).get("user")
+        except BridgeError:
+            return user
+        name = person.get("name") if isinstance(person, dict) else None
+        return name if isinstance(name, str) and name else user
+
     def identity(self) -> str:
         """The bot's name and its workspace."""
         answer = self._read("auth.test", {})
         return f"signed in as {answer.get('user')} of {answer.get('team')}"
+
+    def reach(self, channel: str) -> None:
+        """Raises ConfigError if the channel is not there or the app is not in it; says nothing where the app may not look."""
+        try:
+            known = [
+                each
+                for page in self._pages("conversations.list", {"exclude_archived": True, "limit": 200})
+                for each in cast("list[dict[str, Json]]", page.get("channels", []))
+            ]
+        except (AuthRejected, OutcomeUnknown):
+            return  # without `channels:read` the first message will tell
+        found = next((each for each in known if channel in (each.get("id"), f"#{each.get('name')}")), None)
+        if found is None and channel.startswith("#"):
+            raise ConfigError(f"Slack knows no channel {channel}.", next_step=_INVITE)
+        if found is not None and found.get("is_member") is False:
+            raise ConfigError(f"The app is not in the channel {channel}.", next_step=_INVITE)
 
     def _id_of(self, channel: str) -> str:
         if not channel.startswith("#"):
@@ -168,17 +237,24 @@ class Bot:
             raise Unavailable(f"Slack did not answer {method}.") from lost
 
     def _call(self, method: str, arguments: dict[str, Json], *, verb: str = "POST") -> dict[str, Json]:
-        try:
+        with our_errors():
             answer = self._web.api_call(method, http_verb=verb, **{"params" if verb == "GET" else "json": arguments})
-        except SlackApiError as refusal:
-            response = refusal.response
-            data = response.data if not isinstance(response, dict) else response
-            word = data.get("error", "not_json") if isinstance(data, dict) else "not_json"
-            headers = getattr(response, "headers", {}) or {}
-            raise refused(str(word), getattr(response, "status_code", 200), headers) from refusal
-        except (OSError, http.client.HTTPException, SlackClientError, json.JSONDecodeError) as lost:
-            raise _lost(lost) from lost
         return cast("dict[str, Json]", answer.data)
+
+
+@contextmanager
+def our_errors() -> Iterator[None]:
+    """What slack_sdk raises within, as errors of ours."""
+    try:
+        yield
+    except SlackApiError as refusal:
+        response = refusal.response
+        data = response.data if not isinstance(response, dict) else response
+        word = data.get("error", "not_json") if isinstance(data, dict) else "not_json"
+        headers = getattr(response, "headers", {}) or {}
+        raise refused(str(word), getattr(response, "status_code", 200), headers) from refusal
+    except (OSError, http.client.HTTPException, SlackClientError, json.JSONDecodeError) as lost:
+        raise _lost(lost) from lost
 
 
 class Hook:
@@ -206,6 +282,9 @@ class Hook:
     def identity(self) -> str:
         """That a webhook is set: it cannot be asked without posting."""
         return "a webhook is set; it posts to its own channel, without threads or edits"
+
+    def reach(self, channel: str) -> None:
+        """A webhook has a channel of its own."""
 
     def find(self, channel: str, key: str, since: dt.datetime, thread: Place | None) -> Place | None:  # noqa: ARG002  # nothing to use them for
         """Raises OutcomeUnknown: a webhook cannot look back."""

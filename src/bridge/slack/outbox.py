@@ -8,6 +8,7 @@ import datetime as dt
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from bridge.errors import (
     AuthRejected,
@@ -21,6 +22,8 @@ from bridge.errors import (
 from bridge.ports import Clock, Outbox, OutboxMessage, OutboxState
 from bridge.slack.client import Place, Poster
 
+T = TypeVar("T")
+
 PACE_SECONDS = 1.0
 """Slack takes one message a second and channel (docs.slack.dev, rate limits)."""
 
@@ -29,6 +32,9 @@ PATIENCE = dt.timedelta(seconds=30)
 
 KEPT = dt.timedelta(days=7)
 """A message that could not be posted for so long is given up, so that a mended channel is not flooded."""
+
+_LEFT_ALONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
+"""Slack's words for a message that a person deleted, or that is too old for the workspace to edit: it is not edited again."""
 
 _MARGIN = dt.timedelta(minutes=5)
 """How far Slack's clock may be behind ours when we look for a message."""
@@ -69,9 +75,11 @@ class Courier:
         if message is None or place is None or message.state is not OutboxState.SENT:
             return result
         try:
-            self._poster.edit(place, message.payload)
+            _patiently(lambda: self._poster.edit(place, message.payload), PATIENCE.total_seconds(), self._sleep)
             result.sent.append(key)
         except BridgeError as problem:
+            if isinstance(problem, RequestRejected) and problem.code in _LEFT_ALONE:
+                self._outbox.mark(key, OutboxState.FAILED, error=problem.message)
             result.failed.append(key)
             result.problems.append(problem)
         return result
@@ -171,15 +179,11 @@ class _Round:
 
     def _post(self, message: OutboxMessage, thread: Place | None) -> Place | None:
         """Post, waiting out the pauses that Slack asks for while there is patience left."""
-        while True:
-            try:
-                return self._poster.post(message.channel, message.payload, thread)
-            except RateLimited as pause:
-                seconds = max(pause.retry_after.total_seconds(), PACE_SECONDS)
-                if seconds > self._patience:
-                    raise
-                self._patience -= seconds
-                self._sleep(seconds)
+        return _patiently(lambda: self._poster.post(message.channel, message.payload, thread), self._patience, self._wait)
+
+    def _wait(self, seconds: float) -> None:
+        self._patience -= seconds
+        self._sleep(seconds)
 
     def _sent(self, message: OutboxMessage, place: Place | None) -> None:
         self._outbox.mark(message.key, OutboxState.SENT, ts=f"{place.channel}:{place.ts}" if place else None)
@@ -193,6 +197,19 @@ class _Round:
     def _stop(self, problem: BridgeError) -> None:
         self._result.problems.append(problem)
         raise _Stop from problem
+
+
+def _patiently(act: Callable[[], T], patience: float, wait: Callable[[float], None]) -> T:
+    """What `act` answers, after the pauses that Slack asks for; RateLimited once they come to more than `patience` seconds."""
+    while True:
+        try:
+            return act()
+        except RateLimited as pause:
+            seconds = max(pause.retry_after.total_seconds(), PACE_SECONDS)
+            if seconds > patience:
+                raise
+            patience -= seconds
+            wait(seconds)
 
 
 def _place(message: OutboxMessage | None) -> Place | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from bridge.core.record import Side
-from bridge.ports import Clock
+from bridge.ports import Clock, Progress, silent
 from bridge.store.bases import Bases
 from bridge.store.calls import SqlCalls, SqlSlots
 from bridge.store.cipher import Vault, open_vault, parse_keys
@@ -19,9 +19,12 @@ from bridge.store.forget import forget
 from bridge.store.journal import SqlJournal
 from bridge.store.knowledge import SqlKnowledge
 from bridge.store.ledger import SqlLedger
+from bridge.store.notices import SqlNotices
 from bridge.store.outbox import SqlOutbox
 from bridge.store.plans import SqlPlans
+from bridge.store.rekey import Rekeyed, rekey
 from bridge.store.runs import SqlRuns
+from bridge.store.syncs import SqlSyncs
 from bridge.store.upgrade import ready, upgrade
 from bridge.store.upkeep import backup, check, prune
 
@@ -38,8 +41,10 @@ class SqlStore:
     plans: SqlPlans
     ledger: SqlLedger
     outbox: SqlOutbox
+    notices: SqlNotices
     calls: SqlCalls
     slots: SqlSlots
+    syncs: SqlSyncs
     vault: Vault
     database: Database
     clock: Clock
@@ -51,6 +56,10 @@ class SqlStore:
     def forget(self, side: Side, id: str) -> Mapping[str, int]:  # noqa: A002  # the record's native id, as everywhere
         """Remove every value of the person behind a record; the audit keeps its shape. Returns rows touched, by table."""
         return forget(self.database, side, id)
+
+    def rekey(self, progress: Progress = silent) -> Rekeyed:
+        """Encrypt every sensitive value anew with the first key. Raises ConfigError without a key."""
+        return rekey(self.database, self.vault, progress)
 
     def prune(
         self,
@@ -95,8 +104,10 @@ def open_store(url: str, keys: Sequence[str], clock: Clock) -> SqlStore:
         plans=SqlPlans(database, vault, clock),
         ledger=SqlLedger(database, clock),
         outbox=SqlOutbox(database, clock),
+        notices=SqlNotices(database, clock),
         calls=SqlCalls(database, clock),
         slots=SqlSlots(database),
+        syncs=SqlSyncs(database, clock),
         vault=vault,
         database=database,
         clock=clock,

@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from typing import cast
 
 from sqlalchemy import Connection, delete, select, tuple_
 
@@ -15,11 +16,11 @@ from bridge.core import values
 from bridge.core.knowledge import Stop
 from bridge.core.mapping import Field
 from bridge.core.mapping import Mapping as FieldMapping
-from bridge.core.record import Base, Link, Sealed, Side, Value
+from bridge.core.record import Base, Link, PerSide, Sealed, Side, Value
 from bridge.store.cells import lock, locks, unlock
 from bridge.store.cipher import Vault
 from bridge.store.database import insert_into
-from bridge.store.schema import bases, links, stops
+from bridge.store.schema import bases, links, marks, stops
 
 _CHUNK = 1000
 
@@ -52,25 +53,28 @@ class Bases:
         self._vault = vault
 
     def read(self, connection: Connection, mapping: FieldMapping, numbered: Mapping[int, Link]) -> dict[Link, dict[str, Base]]:
-        """Every base of the mapping's links whose field still has the definition it was agreed under.
+        """Every base of these links of the mapping whose field has the definition it was agreed under.
 
         One that is locked with a lost key is left out: the cell is then met as if for the first time.
         """
         query = select(bases.c.link, bases.c.field, bases.c.definition, bases.c.sealed, bases.c.value)
-        mine = query.join(links, links.c.id == bases.c.link).where(links.c.mapping == mapping.name)
         fields = {name: (field, definition(field)) for name, field in mapping.fields.items()}
         found: dict[int, dict[str, Base]] = {}
-        for number, name, defined, sealed, value in connection.execute(mine).all():
-            field, expected = fields.get(name, (None, None))
-            if field is None or defined != expected:
-                continue
-            base = self._base(field, number, sealed, value)
-            if not isinstance(base, Sealed) or self._vault.is_digest(value):
-                found.setdefault(number, {})[name] = base
+        for chunk in _chunks(numbered):
+            for number, name, defined, sealed, value in connection.execute(query.where(bases.c.link.in_(chunk))).all():
+                field, expected = fields.get(name, (None, None))
+                if field is None or defined != expected:
+                    continue
+                base = self._base(field, number, sealed, value)
+                if not isinstance(base, Sealed) or self._vault.is_digest(value):
+                    found.setdefault(number, {})[name] = base
         return {numbered[number]: cells for number, cells in found.items()}
 
     def keep(self, connection: Connection, mapping: FieldMapping, agreed: Agreed) -> None:
-        """Store what was agreed where it is not stored so already; a cell that agrees is stopped no longer."""
+        """Store what was agreed where it is not stored so already; a cell that agrees is stopped no longer.
+
+        A pair of which anything is stored loses its marks.
+        """
         fields = {name: (field, definition(field)) for name, field in mapping.fields.items()}
         rows: list[dict[str, object]] = []
         for chunk in _chunks(agreed):
@@ -84,7 +88,27 @@ class Bases:
             insert = insert_into(connection, bases)
             changed = {name: insert.excluded[name] for name in ("definition", "sealed", "value")}
             connection.execute(insert.on_conflict_do_update(index_elements=["link", "field"], set_=changed), rows)
+            _unmark(connection, {cast("int", row["link"]) for row in rows})
         self._release(connection, mapping.name, agreed)
+
+    def mark(self, connection: Connection, pairs: Mapping[int, PerSide[bytes]]) -> None:
+        """Keep the marks of these pairs, in place of earlier ones."""
+        rows = [{"link": number, "civicrm": both.civicrm, "airtable": both.airtable} for number, both in pairs.items()]
+        if rows:
+            insert = insert_into(connection, marks)
+            changed = {side.value: insert.excluded[side.value] for side in Side}
+            connection.execute(insert.on_conflict_do_update(index_elements=["link"], set_=changed), rows)
+
+    def read_marks(self, connection: Connection, mapping: FieldMapping) -> dict[Link, PerSide[bytes]]:
+        """The marks of the mapping's links."""
+        query = select(links.c.civicrm, links.c.airtable, marks.c.civicrm, marks.c.airtable)
+        mine = query.join(marks, marks.c.link == links.c.id).where(links.c.mapping == mapping.name)
+        return {Link(here, there): PerSide(ours, theirs) for here, there, ours, theirs in connection.execute(mine).all()}
+
+    @property
+    def salt(self) -> str:
+        """What marks are made with: other keys, and nothing that is marked is believed, for a base may be lost with its key."""
+        return self._vault.seal(" ".join(("marks", *sorted(self._vault.keys))))
 
     def read_stops(self, connection: Connection, mapping: FieldMapping) -> dict[tuple[Link, str], Stop]:
         """Every stop of the mapping whose field still has the definition it was set under."""
@@ -100,6 +124,8 @@ class Bases:
 
     def stop(self, connection: Connection, mapping: FieldMapping, link: int, stopped: Mapping[str, Stop]) -> None:
         """Set these stops, in place of earlier ones of the same cells."""
+        if stopped:
+            _unmark(connection, [link])
         insert = insert_into(connection, stops)
         changed = {name: insert.excluded[name] for name in ("side", "code", "definition", "sealed", "source")}
         for name, each in stopped.items():
@@ -113,15 +139,16 @@ class Bases:
         over = [(link, name) for link, name in connection.execute(query) if name in agreed.get(link, ())]
         if over:
             connection.execute(delete(stops).where(tuple_(stops.c.link, stops.c.field).in_(over)))
+            _unmark(connection, {link for link, _ in over})
 
     def _base(self, field: Field, link: int, sealed: bool, value: str | None) -> Base:
         if sealed:
-            return unlock(value, self._vault, _place(link, field.name))
+            return unlock(value, self._vault, base_place(link, field.name))
         return None if value is None else values.load(field.type, value)
 
     def _kept(self, field: Field, defined: str, link: int, value: Base) -> Kept:
         if field.sensitive or isinstance(value, Sealed):
-            return (defined, True, lock(value, self._vault, _place(link, field.name)))
+            return (defined, True, lock(value, self._vault, base_place(link, field.name)))
         return (defined, False, _text(value))
 
     def _unless_kept(self, old: Kept | None, field: Field, defined: str, link: int, value: Value | None) -> Kept | None:
@@ -129,16 +156,22 @@ class Bases:
         if not field.sensitive:
             new = (defined, False, _text(value))
             return None if new == old else new
-        if old is not None and old[:2] == (defined, True) and locks(old[2], value, self._vault, _place(link, field.name)):
+        if old is not None and old[:2] == (defined, True) and locks(old[2], value, self._vault, base_place(link, field.name)):
             return None
         return self._kept(field, defined, link, value)
+
+
+def _unmark(connection: Connection, numbers: Iterable[int]) -> None:
+    for chunk in _chunks(numbers):
+        connection.execute(delete(marks).where(marks.c.link.in_(chunk)))
 
 
 def _text(value: Value | None) -> str | None:
     return None if value is None else values.dump(value)
 
 
-def _place(link: int, field: str) -> str:
+def base_place(link: int, field: str) -> str:
+    """Where a base, or a stop's source, is kept: a sensitive one opens nowhere else."""
     return f"base/{link}/{field}"
 
 

@@ -7,7 +7,7 @@ fields' types.
 import dataclasses
 import datetime as dt
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import cast
@@ -20,6 +20,8 @@ from bridge.ports import JournalCell
 from bridge.store.cipher import Vault
 
 Packed = dict[str, Json]
+Relock = Callable[[str | None, str], str | None]
+"""What is to stand for a locked text that stands at a place."""
 
 _KINDS: tuple[tuple[type, FieldType], ...] = (
     (bool, FieldType.BOOLEAN),
@@ -62,7 +64,7 @@ def unlock(text: str | None, vault: Vault, place: str) -> Base:
 
 def locks(text: str | None, value: Value | None, vault: Vault, place: str) -> bool:
     """Whether `lock` would store the value as `text`, but for the chance in a ciphertext."""
-    return text is not None and vault.is_current(text, place) and vault.matches(text, _secret(value), place)
+    return text is not None and vault.is_current(text) and vault.matches(text, _secret(value), place)
 
 
 def _secret(cell: Cell) -> str:
@@ -124,6 +126,21 @@ def unpack_change(packed: Packed, vault: Vault, place: str) -> tuple[Change, tup
         keys=_unpack_keys(cast("Packed", packed["keys"]), vault, place),
     )
     return change, tuple(map(_journal_cell, shells, found))
+
+
+def relocked(packed: Packed, relock: Relock, place: str) -> Packed:
+    """A packed change's `cells` and `keys` with every locked text as `relock` makes it; `place` is where the change is kept."""
+    place = f"{place}/{packed['side']}/{packed['partner']}"
+    cells = [_relocked_cell(cell, relock, f"{place}/{cell['field']}") for cell in cast("list[Packed]", packed["cells"])]
+    keys = cast("dict[str, Packed]", packed["keys"])
+    locked = {path: relock(_text(text), f"{place}/{path}") for path, text in keys["locked"].items()}
+    return {"cells": cast("Json", cells), "keys": {**keys, "locked": cast("Json", locked)}}
+
+
+def _relocked_cell(cell: Packed, relock: Relock, place: str) -> Packed:
+    if not cell["sensitive"]:
+        return cell
+    return {**cell, **{name: relock(_text(cell[name]), f"{place}/{name}") for name in (*_VALUES, *_RAW)}}
 
 
 def forgotten(cells: Json) -> list[Json]:

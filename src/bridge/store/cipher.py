@@ -1,7 +1,9 @@
 """Sensitive values at rest: encrypted where there is a key, kept as a keyed digest where there is none.
 
 AES-256-GCM (NIST SP 800-38D), a fresh 96-bit nonce each time, bound to the place the value stands at: a ciphertext moved to
-another cell does not open. The first key encrypts, every key opens, so a key is changed by putting the new one in front.
+another cell does not open. The first key encrypts, every key opens, so a key is changed by putting the new one in front. A
+ciphertext names its key by eight digits of a hash, so that a key that is missing can be named and one that is used by nothing
+any more can be let go; older ones name none.
 A digest (HMAC-SHA256) is the same wherever its value stands, so that what the journal says can be held against the base. Its
 pepper is random, made with the state and kept in it (encrypted too, once there is a key).
 """
@@ -33,7 +35,7 @@ class Vault:
     """Locks texts and opens them again, or only compares them. Its repr shows no key."""
 
     def __init__(self, keys: Sequence[bytes], pepper: bytes) -> None:
-        self._ciphers = tuple(map(AESGCM, keys))
+        self._ciphers = {key_name(key): AESGCM(key) for key in keys}
         self._pepper = pepper
 
     def seal(self, text: str) -> str:
@@ -44,15 +46,18 @@ class Vault:
         """What may be stored for a sensitive `text` that stands at `place`."""
         if not self._ciphers:
             return _DIGEST + self.seal(text)
+        name, cipher = next(iter(self._ciphers.items()))
         nonce = secrets.token_bytes(_NONCE_BYTES)
-        sealed = self._ciphers[0].encrypt(nonce, text.encode(), place.encode())
-        return _CIPHER + base64.urlsafe_b64encode(nonce + sealed).decode()
+        sealed = cipher.encrypt(nonce, text.encode(), place.encode())
+        return f"{_CIPHER}{name}:{base64.urlsafe_b64encode(nonce + sealed).decode()}"
 
     def open(self, locked: str, place: str) -> str | None:
         """The text; None if only its digest was kept or its key is no longer among ours."""
         if not locked.startswith(_CIPHER):
             return None
-        return next((text for cipher in self._ciphers if (text := _opened(cipher, locked, place)) is not None), None)
+        named = key_of(locked)
+        ciphers = (cipher for name, cipher in self._ciphers.items() if named in ("", name))
+        return next((text for cipher in ciphers if (text := _opened(cipher, locked, place)) is not None), None)
 
     def matches(self, locked: str, text: str, place: str) -> bool:
         """Whether `locked` stands for `text`."""
@@ -65,15 +70,28 @@ class Vault:
         """Whether `locked` can only be compared."""
         return locked.startswith(_DIGEST)
 
-    def is_current(self, locked: str, place: str) -> bool:
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The names of the keys, the one that encrypts first."""
+        return tuple(self._ciphers)
+
+    def is_current(self, locked: str) -> bool:
         """Whether `lock` would keep it the same way today: under the first key, or as a digest while there is none."""
-        if not self._ciphers:
-            return locked.startswith(_DIGEST)
-        return locked.startswith(_CIPHER) and _opened(self._ciphers[0], locked, place) is not None
+        return locked.startswith(f"{_CIPHER}{self.keys[0]}:" if self.keys else _DIGEST)
+
+
+def key_name(key: bytes) -> str:
+    """Eight hex digits that tell keys apart and tell nothing about them."""
+    return hashlib.sha256(b"bridge state key " + key).hexdigest()[:8]
+
+
+def key_of(locked: str) -> str:
+    """The name of the key that a ciphertext is locked with; empty for one that names none."""
+    return locked.removeprefix(_CIPHER).rpartition(":")[0]
 
 
 def _opened(cipher: AESGCM, locked: str, place: str) -> str | None:
-    raw = base64.urlsafe_b64decode(locked.removeprefix(_CIPHER))
+    raw = base64.urlsafe_b64decode(locked.rpartition(":")[2])
     try:
         return cipher.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], place.encode()).decode()
     except InvalidTag:
@@ -117,7 +135,7 @@ def open_vault(database: Database, keys: Sequence[bytes]) -> Vault:
             connection.execute(insert_into(connection, meta).values(name=_PEPPER, value=fresh).on_conflict_do_nothing())
             stored = connection.scalars(select(meta.c.value).where(meta.c.name == _PEPPER)).one()
     pepper = _pepper(stored, keys, database.place)
-    if keys and (stored.startswith(_PLAIN) or not Vault(keys, b"").is_current(stored, _PEPPER)):
+    if keys and not Vault(keys, b"").is_current(stored):
         with database.writing() as connection:
             connection.execute(update(meta).where(meta.c.name == _PEPPER).values(value=_stored_pepper(pepper, keys)))
     return Vault(keys, pepper)
@@ -132,9 +150,11 @@ def _pepper(stored: str, keys: Sequence[bytes], place: str) -> bytes:
         return bytes.fromhex(stored.removeprefix(_PLAIN))
     opened = Vault(keys, b"").open(stored, _PEPPER)
     if opened is None:
-        found = "none of the keys given opens it" if keys else "no key is given"
+        given = ", ".join(map(key_name, keys))
+        found = f"none of the keys given ({given}) opens it" if keys else "no key is given"
+        named = f" ({key_of(stored)})" if key_of(stored) else ""
         raise ConfigError(
-            f"The state at {place} is locked with a key, and {found}.",
+            f"The state at {place} is locked with a key{named}, and {found}.",
             next_step="set BRIDGE_STATE_KEY to the key it was last used with (after a new one and a comma, to change it).",
         )
     return bytes.fromhex(opened)

@@ -3,6 +3,7 @@
 Nothing but `forget` ever changes an intent, and an outcome is written once: only an entry still open can be settled.
 """
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
@@ -44,7 +45,7 @@ class SqlJournal:
             return [self._intend(connection, {"run": run, "intent_at": now, "by": by}, change) for change in changes]
 
     def _intend(self, connection: Connection, about: dict[str, object], change: Change) -> int:
-        packed = pack_change(change, self._vault, _place(about["run"]))
+        packed = pack_change(change, self._vault, journal_place(about["run"]))
         record = packed.pop("id")
         row = {**packed, **about, "record": record, "detail": ""}
         number: int = connection.execute(insert(journal).returning(journal.c.id), row).scalar_one()
@@ -60,7 +61,13 @@ class SqlJournal:
                     self._learn(connection, mapping, settlement)
 
     def _close(self, connection: Connection, settlement: Settlement) -> None:
-        outcome = {"outcome": settlement.written.value, "outcome_at": self._clock(), "detail": settlement.detail}
+        outcome: dict[str, object] = {
+            "outcome": settlement.written.value,
+            "outcome_at": self._clock(),
+            "detail": settlement.detail,
+            "code": settlement.code,
+            "landed": list(settlement.landed) or None,
+        }
         if settlement.record is not None:
             outcome["record"] = settlement.record
         closed = connection.execute(update(journal).where(journal.c.id == settlement.entry, IS_OPEN).values(outcome))
@@ -85,6 +92,11 @@ class SqlJournal:
         """Entries whose outcome is not known (no outcome, or IN_DOUBT), oldest first."""
         return self._entries(select(journal).where(journal.c.mapping == mapping, IS_OPEN).order_by(journal.c.id))
 
+    def refused(self, mapping: str, since: dt.datetime) -> Sequence[JournalEntry]:
+        """What a system refused of what was intended from `since` on, oldest first."""
+        asked = (journal.c.mapping == mapping, journal.c.outcome == Written.REFUSED.value, journal.c.intent_at >= since)
+        return self._entries(select(journal).where(*asked).order_by(journal.c.id))
+
     def of_run(self, run: int) -> Sequence[JournalEntry]:
         """A run's writes, in the order they were intended."""
         return self._entries(select(journal).where(journal.c.run == run).order_by(journal.c.id))
@@ -101,7 +113,7 @@ class SqlJournal:
     def _entry(self, row: Row[Any]) -> JournalEntry:
         packed: Packed = {name: row._mapping[name] for name in _CHANGE}  # noqa: SLF001  # SQLAlchemy's public name for it
         packed["id"] = None if row.action == "create" else row.record
-        change, cells = unpack_change(packed, self._vault, _place(row.run))
+        change, cells = unpack_change(packed, self._vault, journal_place(row.run))
         return JournalEntry(
             id=row.id,
             run=row.run,
@@ -113,13 +125,16 @@ class SqlJournal:
             detail=row.detail,
             by=row.by,
             record=row.record,
+            code=row.code,
+            landed=tuple(row.landed or ()),
         )
 
 
 _CHANGE = ("mapping", "side", "action", "partner", "name", "cells", "extra", "keys")
 
 
-def _place(run: object) -> str:
+def journal_place(run: object) -> str:
+    """Where a run's changes are kept: their sensitive cells open nowhere else."""
     return f"journal/{run}"
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, select, update
 from bridge.core.knowledge import Known
 from bridge.core.mapping import Mapping as FieldMapping
 from bridge.core.plan import Plan
-from bridge.core.record import Link, PerSide, Side
+from bridge.core.record import Base, Link, PerSide, Side
 from bridge.core.sight import FieldSight, Option
 from bridge.errors import ConfigError
 from bridge.ports import Clock, Lease
@@ -30,8 +30,8 @@ class SqlKnowledge:
 
     # ── what runs learn ──
 
-    def load(self, mapping: FieldMapping) -> Known:
-        """All that is known of the mapping."""
+    def load(self, mapping: FieldMapping, *, bases: bool = True) -> Known:
+        """All that is known of the mapping; without `bases` all but what was agreed, which `bases` tells."""
         name = mapping.name
         with self._database.reading() as connection:
             linked = connection.execute(
@@ -40,11 +40,14 @@ class SqlKnowledge:
             taken_apart = connection.execute(select(apart).where(apart.c.mapping == name)).all()
             last = connection.execute(select(mappings).where(mappings.c.mapping == name)).first()
             numbered = {row.id: Link(row.civicrm, row.airtable) for row in linked}
-            bases = self._bases.read(connection, mapping, numbered)
+            agreed = self._bases.read(connection, mapping, numbered) if bases else {}
+            marks = self._bases.read_marks(connection, mapping)
             stops = self._bases.read_stops(connection, mapping)
         return Known(
             links=frozenset(numbered.values()),
-            bases=bases,
+            bases=agreed,
+            marks=marks,
+            salt=self._bases.salt,
             apart={Link(row.civicrm, row.airtable): row.evidence for row in taken_apart},
             stops=stops,
             absent=frozenset(numbered[row.id] for row in linked if row.absent),
@@ -53,8 +56,24 @@ class SqlKnowledge:
             last_scope=last.scope if last else None,
         )
 
+    def agreed(self, mapping: FieldMapping, link: Link) -> Mapping[str, Base]:
+        """What the two records last agreed on, by field; nothing if they are not linked."""
+        with self._database.reading() as connection:
+            number = link_numbers(connection, mapping.name, only=link).get(link)
+            known = {} if number is None else self._bases.read(connection, mapping, {number: link})
+        return known.get(link, {})
+
+    def bases(self, mapping: FieldMapping, wanted: Collection[Link]) -> Mapping[Link, Mapping[str, Base]]:
+        """What each of these pairs last agreed on, by field; a pair that is not linked, or agreed on nothing, is left out."""
+        asked = frozenset(wanted)
+        if not asked:
+            return {}
+        with self._database.reading() as connection:
+            numbers = link_numbers(connection, mapping.name)
+            return self._bases.read(connection, mapping, {numbers[link]: link for link in asked & numbers.keys()})
+
     def store(self, mapping: FieldMapping, plan: Plan, lease: Lease) -> None:
-        """Keep the plan's new links and agreed bases, in one transaction.
+        """Keep the plan's new links, agreed bases and marks, in one transaction.
 
         A link that a person took apart or made otherwise since the run began is left as the person wants it.
         """
@@ -64,6 +83,7 @@ class SqlKnowledge:
             numbers = link_numbers(connection, mapping.name)
             agreed = {numbers[link]: cells for link, cells in plan.agreed.items() if link in numbers}
             self._bases.keep(connection, mapping, agreed)
+            self._bases.mark(connection, {numbers[link]: both for link, both in plan.marks.items() if link in numbers})
 
     def remember_run(self, mapping: FieldMapping, counts: PerSide[int], lease: Lease) -> None:
         """After a whole, complete run: the counts, the mapping's digest and scope."""
@@ -118,7 +138,8 @@ class SqlKnowledge:
         with self._database.writing() as connection:
             if connection.execute(delete(links).where(*_is(mapping, link))).rowcount == 0:
                 raise ConfigError(
-                    f"{_both(link)} are not linked in {mapping}.", next_step="`bridge matches list` shows what is."
+                    f"{_both(link)} are not linked in {mapping}.",
+                    next_step=f"`bridge explain civicrm:{link.civicrm}` shows what it is linked to.",
                 )
             self._keep_apart(connection, mapping, link, by, "")
 
@@ -130,10 +151,12 @@ class SqlKnowledge:
     # ── who is who, and how far we have read ──
 
     def partners(self, mapping: str) -> PerSide[Mapping[str, str]]:
-        """For references: each side's id to the other side's."""
+        """For references: each side's id to the other side's; a link that lost a record is read, but nothing new goes there."""
+        query = select(links.c.civicrm, links.c.airtable, links.c.absent).where(links.c.mapping == mapping)
         with self._database.reading() as connection:
-            pairs = connection.execute(select(links.c.civicrm, links.c.airtable).where(links.c.mapping == mapping)).all()
-        return PerSide({row.civicrm: row.airtable for row in pairs}, {row.airtable: row.civicrm for row in pairs})
+            pairs = connection.execute(query).all()
+        there = {row.civicrm: row.airtable for row in pairs if not row.absent}
+        return PerSide(there, {row.airtable: row.civicrm for row in pairs})
 
     def find_link(self, side: Side, id: str) -> Sequence[tuple[str, Link]]:  # noqa: A002  # the record's native id, as everywhere
         """Every (mapping, link) that holds this native id."""

@@ -1,5 +1,6 @@
 """Messages that are to be posted exactly once: planned before they are sent, and never sent again on a guess."""
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,7 +23,7 @@ class SqlOutbox:
         self._clock = clock
 
     def put(self, key: str, channel: str, payload: Mapping[str, Json], *, thread_of: str | None = None) -> bool:
-        """Plan a message; False if the key is there already. A SENT message's payload is replaced for an edit in place."""
+        """Plan a message; False if the key is there already. Its payload is then replaced, to be sent or edited in place."""
         row = {
             "key": key,
             "channel": channel,
@@ -37,8 +38,8 @@ class SqlOutbox:
             added = insert_into(connection, outbox).values(row).on_conflict_do_nothing().returning(outbox.c.id)
             if connection.execute(added).first() is not None:
                 return True
-            sent = (outbox.c.key == key, outbox.c.state == OutboxState.SENT.value)
-            connection.execute(update(outbox).where(*sent).values(payload=dict(payload)))
+            alive = (outbox.c.key == key, outbox.c.state != OutboxState.FAILED.value)
+            connection.execute(update(outbox).where(*alive).values(payload=dict(payload)))
             return False
 
     def pending(self) -> Sequence[OutboxMessage]:
@@ -63,6 +64,13 @@ class SqlOutbox:
         with self._database.writing() as connection:
             if connection.execute(update(outbox).where(outbox.c.key == key).values(said)).rowcount == 0:
                 raise StoreError(f"There is no message {key} in the outbox.", next_step="run `bridge db check`.")
+
+    def last_posted(self) -> dt.datetime | None:
+        """When the last message that was taken had been planned, of those still kept; None if none was."""
+        sent = select(func.max(outbox.c.created_at)).where(outbox.c.state == OutboxState.SENT.value)
+        with self._database.reading() as connection:
+            found: dt.datetime | None = connection.execute(sent).scalar()
+        return found
 
     def counts(self) -> Mapping[OutboxState, int]:
         """How many messages there are in each state; an entry for every state."""

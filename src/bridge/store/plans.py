@@ -1,6 +1,7 @@
 """Stored plans: kept, readable for ever, applied at most once.
 
-The same plan made again takes the place of the one that waits, and keeps its approval; one that was applied stays as it is.
+The same plan made again takes the place of the one that waits, and keeps its approval or rejection; one that was applied stays
+as it is.
 """
 
 import builtins
@@ -13,13 +14,15 @@ from sqlalchemy import Connection, Row, insert, select, update
 from bridge.core.plan import Breach, Plan, Population
 from bridge.core.record import Json, Link, PerSide
 from bridge.errors import ConfigError
-from bridge.ports import Clock, PlanState, StoredPlan
+from bridge.ports import Clock, PlanSheet, PlanState, StoredPlan, WaitingPlan
 from bridge.store.cells import Packed, pack_change, pack_discrepancy, unpack_change, unpack_discrepancy
 from bridge.store.cipher import Vault
 from bridge.store.database import Database
 from bridge.store.schema import plans
 
 _SHORTEST_PREFIX = 8
+_DECIDED = (PlanState.APPROVED, PlanState.REJECTED)
+"""What a person said of a plan."""
 
 
 class SqlPlans:
@@ -47,7 +50,7 @@ class SqlPlans:
             if waiting is None or waiting.state == PlanState.APPLIED.value:
                 connection.execute(insert(plans), row)
                 return
-            if waiting.state == PlanState.APPROVED.value and state is not PlanState.APPLIED:
+            if waiting.state in _DECIDED and state is not PlanState.APPLIED:
                 del row["state"]
             connection.execute(update(plans).where(plans.c.id == waiting.id).values(row))
 
@@ -64,7 +67,7 @@ class SqlPlans:
             if row is None:
                 raise ConfigError(f"There is no plan {digest} in the state.", next_step="make one: `bridge plan`.")
             said: dict[str, object] = {"state": state.value}
-            if state is PlanState.APPROVED:
+            if state in _DECIDED:
                 said["approved_by"] = by
             still_unused = (plans.c.id == row.id, plans.c.state != PlanState.APPLIED.value)
             if connection.execute(update(plans).where(*still_unused).values(said)).rowcount == 0:
@@ -83,6 +86,30 @@ class SqlPlans:
         with self._database.reading() as connection:
             rows = connection.execute(query).all()
         return [self._stored(row) for row in rows]
+
+    def sheet(self, digest: str) -> PlanSheet | None:
+        """By its whole digest, as people read it. The newest where the same plan was made twice."""
+        columns = (plans.c.digest, plans.c.mapping, plans.c.run, plans.c.state, plans.c.document, plans.c.approved_by)
+        query = select(*columns).where(plans.c.digest == digest).order_by(plans.c.id.desc()).limit(1)
+        with self._database.reading() as connection:
+            row = connection.execute(query).first()
+        if row is None:
+            return None
+        return PlanSheet(
+            digest=row.digest,
+            mapping=row.mapping,
+            run=row.run,
+            state=PlanState(row.state),
+            document=row.document,
+            approved_by=row.approved_by,
+        )
+
+    def waiting(self) -> Sequence[WaitingPlan]:
+        """Which plans wait for a person, newest first; nothing of them is opened."""
+        query = select(plans.c.digest, plans.c.mapping, plans.c.run).where(plans.c.state == PlanState.HELD.value)
+        with self._database.reading() as connection:
+            rows = connection.execute(query.order_by(plans.c.created_at.desc(), plans.c.id.desc())).all()
+        return [WaitingPlan(digest=row.digest, mapping=row.mapping, run=row.run) for row in rows]
 
     def _stored(self, row: Row[Any]) -> StoredPlan:
         plan, unwritable = _unpack(row.body, self._vault, row.digest)
@@ -115,7 +142,7 @@ def _pack(plan: Plan, vault: Vault, digest: str) -> Packed:
     return {
         "mapping": plan.mapping,
         "mapping_digest": plan.mapping_digest,
-        "changes": [pack_change(change, vault, _place(digest)) for change in plan.changes],
+        "changes": [pack_change(change, vault, plan_place(digest)) for change in plan.changes],
         "discrepancies": [pack_discrepancy(each) for each in plan.discrepancies],
         "links": [[link.civicrm, link.airtable] for link in plan.links],
         "population": [dataclasses.asdict(plan.population.now), dataclasses.asdict(plan.population.last)],
@@ -129,7 +156,7 @@ def _unpack(packed: Mapping[str, Json], vault: Vault, digest: str) -> tuple[Plan
     """The plan, without cells that only digests were kept of, and how many those are."""
     changes, unwritable = [], 0
     for each in _objects(packed["changes"]):
-        change, known = unpack_change(each, vault, _place(digest))
+        change, known = unpack_change(each, vault, plan_place(digest))
         cells = tuple(cell for cell, kept in zip(change.cells, known, strict=True) if not kept.sealed)
         unwritable += len(change.cells) - len(cells)
         if cells:
@@ -153,5 +180,6 @@ def _objects(packed: Json) -> builtins.list[Packed]:
     return cast("builtins.list[Packed]", packed)
 
 
-def _place(digest: str) -> str:
+def plan_place(digest: str) -> str:
+    """Where a plan's changes are kept: their sensitive cells open nowhere else."""
     return f"plan/{digest}"

@@ -1,6 +1,7 @@
 """The run ledger: which runs there were, how each ended, and who may run now."""
 
 import builtins
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -54,11 +55,13 @@ class SqlRuns:
             if closed.rowcount == 0 and connection.execute(select(runs.c.id).where(runs.c.id == run)).first() is None:
                 raise StoreError(f"There is no run {run} in the state.", next_step="`bridge runs` lists them.")
 
-    def list(self, *, mapping: str | None = None, limit: int = 50) -> Sequence[RunRecord]:
-        """Newest first."""
+    def list(self, *, mapping: str | None = None, limit: int = 50, before: int | None = None) -> Sequence[RunRecord]:
+        """Newest first; with `before` only those of a smaller number."""
         query = select(runs).order_by(runs.c.id.desc()).limit(limit)
         if mapping is not None:
             query = query.where(runs.c.mapping == mapping)
+        if before is not None:
+            query = query.where(runs.c.id < before)
         with self._database.reading() as connection:
             return [_record(row) for row in connection.execute(query)]
 
@@ -81,8 +84,8 @@ class SqlRuns:
             left.extend(_record(row) for row in marked)
         return sorted(left, key=lambda record: record.id)
 
-    def totals(self) -> Sequence[RunTotal]:
-        """All runs there ever were, added up by mapping, kind and state."""
+    def totals(self, *, since: dt.datetime | None = None) -> Sequence[RunTotal]:
+        """All runs there ever were, or those that ended after `since`, added up by mapping, kind and state."""
         by = (runs.c.mapping, runs.c.kind, runs.c.state)
         took = cast(extract("epoch", runs.c.finished_at) - extract("epoch", runs.c.started_at), Float)
         query = (
@@ -97,11 +100,13 @@ class SqlRuns:
             .group_by(*by)
             .order_by(*by)
         )
+        if since is not None:
+            query = query.where(runs.c.finished_at > since)
         with self._database.reading() as connection:
             return [_total(row) for row in connection.execute(query)]
 
 
-COUNTED = ("changes", "written", "refused", "stale", "in_doubt")
+COUNTED = ("changes", "written", "refused", "stale", "in_doubt", "not_sent", "doubts_settled", "airtable_calls")
 """The counts of a run that add up over runs."""
 
 

@@ -18,6 +18,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -26,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 """Every schema revision, oldest first: an unknown one is of a newer bridge. The last is what this code reads and writes."""
 
 metadata = MetaData(
@@ -141,6 +142,14 @@ stops = Table(
     Column("source", Text),
 )
 
+marks = Table(
+    "marks",
+    metadata,
+    Column("link", Id, ForeignKey("links.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("civicrm", LargeBinary, nullable=False),
+    Column("airtable", LargeBinary, nullable=False),
+)
+
 apart = Table(
     "apart",
     metadata,
@@ -188,6 +197,8 @@ journal = Table(
     Column("outcome", Text),
     Column("outcome_at", Moment),
     Column("detail", Text, nullable=False),
+    Column("landed", Document),
+    Column("code", Integer),
     sqlite_autoincrement=True,
 )
 OPEN = "outcome IS NULL OR outcome = 'in_doubt'"
@@ -266,6 +277,43 @@ outbox = Table(
     Column("attempts", Integer, nullable=False),
     Column("error", Text, nullable=False),
     sqlite_autoincrement=True,
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("place", Text, primary_key=True),
+    Column("fingerprint", Text, primary_key=True),
+    Column("seen", Document, nullable=False),
+    Column("sent", Document, nullable=False),
+    Column("sent_at", Moment),
+)
+
+syncs = Table(
+    "syncs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("wish", Document, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("asked_at", Moment, nullable=False),
+    Column("started_at", Moment),
+    Column("finished_at", Moment),
+    Column("runs", Document, nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("machine", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("process_started", BigInteger, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+)
+
+asked = Table(
+    "asked",
+    metadata,
+    Column("by", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("sync", Text, ForeignKey("syncs.id", ondelete="CASCADE"), nullable=False),
+    Column("at", Moment, nullable=False),
 )
 
 calls = Table(

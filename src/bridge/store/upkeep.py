@@ -12,11 +12,27 @@ from bridge.errors import ConfigError, Problem, StoreError
 from bridge.ports import OutboxState, PlanState, RunState
 from bridge.store.database import Database, revision_of
 from bridge.store.journal import IS_OPEN
-from bridge.store.schema import REVISIONS, bases, entries, events, journal, leases, links, metadata, outbox, plans, runs, stops
+from bridge.store.schema import (
+    REVISIONS,
+    bases,
+    entries,
+    events,
+    journal,
+    leases,
+    links,
+    marks,
+    metadata,
+    outbox,
+    plans,
+    runs,
+    stops,
+    syncs,
+)
 from bridge.store.upgrade import copy_file, migrate
 
 _ROWS_AT_ONCE = 1000
-_WAITING = (PlanState.HELD.value, PlanState.APPROVED.value)
+_DELIVERED = (OutboxState.SENT.value, OutboxState.FAILED.value)
+_WAITING = (PlanState.HELD.value, PlanState.APPROVED.value, PlanState.REJECTED.value)
 
 
 def backup(url: str, to: Path) -> None:
@@ -92,7 +108,7 @@ def _inconsistent(connection: Connection) -> Iterator[Problem]:
             yield Problem(
                 "links", f"{side} {native} is linked twice in {mapping}.", "Take the wrong one apart: `bridge matches unlink`."
             )
-    for table in (bases, stops):
+    for table in (bases, stops, marks):
         lost = _count(connection, table, table.c.link.not_in(select(links.c.id)))
         if lost:
             yield Problem(table.name, f"{lost} rows belong to no link.", "Restore the last backup.")
@@ -134,15 +150,19 @@ def prune(
 ) -> Mapping[str, int]:
     """How many rows were let go, by table: those older than the given ages (None: kept for ever).
 
-    What is still open stays whatever its age: writes in doubt, the events of discrepancies that are not resolved, plans that
-    wait for a person or their turn.
+    What is still open stays whatever its age: writes in doubt, discrepancies that are not resolved with all that happened to
+    them, plans that wait for a person or their turn, messages that are not sent yet, syncs that are
+    to be run. So do links, bases and stops.
     """
     unresolved = select(entries.c.fingerprint).where(entries.c.state != State.RESOLVED.value)
     settled = journal.c.outcome.is_not(None) & (journal.c.outcome != Written.IN_DOUBT.value)
     rules = (
         (journal, journal_age, journal.c.intent_at, settled),
         (events, event_age, events.c.at, events.c.fingerprint.not_in(unresolved)),
+        (entries, event_age, entries.c.resolved_at, entries.c.state == State.RESOLVED.value),
         (plans, plan_age, plans.c.created_at, plans.c.state.not_in(_WAITING)),
+        (outbox, plan_age, outbox.c.created_at, outbox.c.state.in_(_DELIVERED)),
+        (syncs, plan_age, syncs.c.asked_at, syncs.c.finished_at.is_not(None)),
     )
     with database.writing() as connection:
         return {

@@ -1,19 +1,16 @@
 """The HTTP API under /api/v1: what the command line shows, and a person's word on it, in the same stable forms."""
 
-import hashlib
-import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
 from bridge.core import ledger, report
-from bridge.core.ledger import Entry, Event, State
+from bridge.core.ledger import Entry, Event, Selection, State
 from bridge.core.mapping import Severity
 from bridge.core.record import Side
 from bridge.language import Language
-from bridge.web.access import Refusal, approver, note, office_of, operator, problems, viewer
+from bridge.web.access import Refusal, admin, note, office_of, operator, problems, viewer
 from bridge.web.office import Office
 from bridge.web.shapes import (
     Accept,
@@ -23,11 +20,13 @@ from bridge.web.shapes import (
     Happening,
     HeldPlan,
     MappingName,
+    Match,
     Reopen,
     Run,
     Snooze,
     Status,
     Sync,
+    Use,
     WholeDiscrepancy,
     WholeRun,
     Write,
@@ -39,7 +38,7 @@ router = APIRouter(prefix="/api/v1", responses=problems())
 TheOffice = Annotated[Office, Depends(office_of)]
 Viewer = Annotated[Visitor, Depends(viewer)]
 Operator = Annotated[Visitor, Depends(operator)]
-Approver = Annotated[Visitor, Depends(approver)]
+Admin = Annotated[Visitor, Depends(admin)]
 RunNumber = Annotated[int, Path(ge=1, lt=2**63, description="The run's number.")]
 Key = Annotated[
     str,
@@ -48,6 +47,8 @@ Key = Annotated[
         description="The discrepancy's number, or (the beginning of) its fingerprint.",
     ),
 ]
+Digest = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="The plan's whole digest.")]
+SyncId = Annotated[str, Path(pattern="^[0-9a-f]{16}$", description="The sync's id.")]
 OnlyMapping = Annotated[MappingName | None, Query(description="Only this mapping.")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="How many at the most.")]
 InLanguage = Annotated[
@@ -90,19 +91,18 @@ def discrepancies(  # one parameter for each filter
     state: Annotated[State | None, Query(description="Only in this state.")] = None,
     code: Annotated[int | None, Query(ge=100, le=599, description="Only this code, such as 204.")] = None,
     severity: Annotated[Severity | None, Query(description="Only this severity.")] = None,
-    assignee: Annotated[str | None, Query(max_length=80, description="Only in these hands.")] = None,
+    assignee: Annotated[str | None, Query(max_length=80, description="Only in these hands; empty for nobody's.")] = None,
     limit: Limit = 100,
     offset: Annotated[int, Query(ge=0, le=1_000_000, description="How many to leave out.")] = 0,
     language: InLanguage = None,
 ) -> list[Discrepancy]:
     """As `bridge discrepancies list --json`. The header `X-Total-Count` says how many there are beyond the limit."""
-    found = [
-        each
-        for each in office.store.ledger.list(mapping=mapping, state=state, code=code)
-        if severity in (None, each.discrepancy.severity) and assignee in (None, each.assignee)
-    ]
-    response.headers["X-Total-Count"] = str(len(found))
-    return [Discrepancy.model_validate(_row(office, each, language)) for each in found[offset : offset + limit]]
+    wanted = Selection(
+        mappings=None if mapping is None else frozenset({mapping}), state=state, code=code, severity=severity, assignee=assignee
+    )
+    found, number = office.store.ledger.search(wanted, limit=limit, offset=offset)
+    response.headers["X-Total-Count"] = str(number)
+    return [Discrepancy.model_validate(_row(office, each, language)) for each in found]
 
 
 @router.get("/discrepancies/{key}", tags=["looking"], summary="One discrepancy whole", responses=problems(404))
@@ -111,7 +111,7 @@ def discrepancy(office: TheOffice, _: Viewer, key: Key, language: InLanguage = N
     return _whole(office, _entry(office, key), language)
 
 
-@router.get("/plans", tags=["looking"], summary="Plans that wait for an approver")
+@router.get("/plans", tags=["looking"], summary="Plans that wait for a person")
 def plans(office: TheOffice, _: Viewer) -> list[HeldPlan]:
     """The newest first, each with every reason why it is held."""
     return [
@@ -154,6 +154,15 @@ def reopen(request: Request, office: TheOffice, visitor: Operator, key: Key, bod
     return _say(request, office, visitor, key, lambda entry, how: ledger.reopen(entry, note=body.note, **how))
 
 
+@router.post("/discrepancies/{key}/match", tags=["a person's word"], responses=problems(403, 404, 409))
+def match(request: Request, office: TheOffice, visitor: Operator, key: Key, body: Match) -> WholeDiscrepancy:
+    """Say of a suggested pair (104) whether the two records are the same; the next sync goes by it."""
+    entry = _entry(office, key)
+    office.syncs.match(entry.fingerprint, same=body.same, stamp=body.stamp, by=visitor.name)
+    note(request, discrepancy=entry.id)
+    return _whole(office, _entry(office, entry.fingerprint), None)
+
+
 # ── syncs ──
 
 _ACCEPTED: dict[str, Any] = {
@@ -162,7 +171,11 @@ _ACCEPTED: dict[str, Any] = {
 }
 IdempotencyKey = Annotated[
     str | None,
-    Header(min_length=1, max_length=255, description="A name of your own for this request: sent again, it is not done again."),
+    Header(
+        min_length=1,
+        max_length=255,
+        description="A name of your own for this request: sent again, also after a restart, it is not done again.",
+    ),
 ]
 
 
@@ -175,7 +188,7 @@ def ask_sync(
     body: AskedSync,
     idempotency_key: IdempotencyKey = None,
 ) -> Sync:
-    """Put a sync in line for the one worker; follow it by polling `GET /api/v1/syncs/{id}`.
+    """Put a sync in line for the one worker; follow it by polling `GET /api/v1/syncs/{id}`, or by its events.
 
     It sweeps, as `bridge sync` does; with `record` only that record and its partner are looked at. It writes only where the
     settings and the mapping say `correct`. An equal one that still waits is the answer to both.
@@ -183,14 +196,18 @@ def ask_sync(
     if body.mapping is not None and office.mapping(body.mapping) is None:
         raise Refusal(404, f"There is no mapping {body.mapping}.", next_step="GET /api/v1/status lists them.")
 
-    def ask() -> str:
-        record = _side_and_id(body.record) if body.record else None
-        return str(office.syncs.ask(mapping=body.mapping, record=record, dry_run=body.dry_run, by=visitor.name)["id"])
-
-    repeats: Repeats = request.app.state.repeats
-    number = repeats.once(visitor.name, idempotency_key, body.model_dump_json(), ask)
+    asked = office.syncs.ask(
+        mapping=body.mapping,
+        record=side_and_id(body.record) if body.record else None,
+        dry_run=body.dry_run,
+        by=visitor.name,
+        mode=body.mode,
+        delta=body.delta,
+        key=idempotency_key or "",
+    )
+    number = str(asked["id"])
     note(request, sync=number)
-    return _followed(office, number, response)
+    return followed(office, number, response)
 
 
 @router.get("/syncs/{id}", tags=["syncs"], summary="How a sync stands", responses=problems(404))
@@ -198,10 +215,10 @@ def sync(
     office: TheOffice,
     response: Response,
     _: Viewer,
-    id: Annotated[str, Path(pattern="^[0-9a-f]{16}$", description="The sync's id.")],  # noqa: A002  # its name in the path
+    id: SyncId,  # noqa: A002  # its name in the path
 ) -> Sync:
     """Where it stands and, once it has ended, its runs."""
-    return _followed(office, id, response)
+    return followed(office, id, response)
 
 
 @router.post(
@@ -211,56 +228,70 @@ def approve(
     request: Request,
     response: Response,
     office: TheOffice,
-    visitor: Approver,
-    digest: Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="The plan's whole digest.")],
+    visitor: Admin,
+    digest: Digest,
 ) -> Sync:
     """Apply exactly this plan, with every precondition checked again. A plan is used once."""
-    if all(each.digest != digest for each in office.store.plans.held()):
-        raise Refusal(404, f"No plan {digest[:12]} waits for approval.", next_step="GET /api/v1/plans lists those that do.")
+    _held(office, digest)
     number = str(office.syncs.approve(digest, by=visitor.name)["id"])
     note(request, sync=number, digest=digest[:12])
-    return _followed(office, number, response)
+    return followed(office, number, response)
 
 
-class Repeats:
-    """Remembers what was asked under which idempotency key, by whom: the last thousand, while the process lives."""
-
-    _REMEMBERED = 1000
-
-    def __init__(self) -> None:
-        self._known: OrderedDict[tuple[str, str], tuple[str, str]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def once(self, name: str, key: str | None, body: str, ask: Callable[[], str]) -> str:
-        """What `ask` answered when it was first asked under this key; asks now if that never was.
-
-        Raises Refusal if the key was used for another body.
-        """
-        if key is None:
-            return ask()
-        digest = hashlib.sha256(body.encode()).hexdigest()
-        with self._lock:
-            if (name, key) not in self._known:
-                self._known[name, key] = (digest, ask())
-                if len(self._known) > self._REMEMBERED:
-                    self._known.popitem(last=False)
-            first, answer = self._known[name, key]
-        if first != digest:
-            raise Refusal(409, "This Idempotency-Key was used for another request.", next_step="use a new one.")
-        return answer
+@router.post(
+    "/plans/{digest}/reject",
+    tags=["syncs"],
+    summary="Reject a held plan",
+    status_code=204,
+    responses=problems(403, 404, 409),
+)
+def reject(request: Request, office: TheOffice, visitor: Admin, digest: Digest) -> None:
+    """It is not asked for again until it differs."""
+    _held(office, digest)
+    office.syncs.reject(digest, by=visitor.name)
+    note(request, digest=digest[:12])
 
 
-def _followed(office: Office, number: str, response: Response) -> Sync:
-    found = office.syncs.get(number)
+@router.post(
+    "/discrepancies/{key}/use",
+    tags=["syncs"],
+    summary="Say which system's value is right",
+    responses=problems(403, 404, 409),
+    **_ACCEPTED,
+)
+def use(request: Request, response: Response, office: TheOffice, visitor: Operator, key: Key, body: Use) -> Sync:
+    """Write one system's value to the other one: one record and one field, through the same guard and journal as a sync.
+
+    It is refused if either value has been edited since the discrepancy was found.
+    """
+    entry = _entry(office, key)
+    number = str(office.syncs.choose(entry.fingerprint, body.side, stamp=body.stamp, by=visitor.name)["id"])
+    note(request, sync=number, discrepancy=entry.id)
+    return followed(office, number, response)
+
+
+def _held(office: Office, digest: str) -> None:
+    if all(each.digest != digest for each in office.store.plans.held()):
+        raise Refusal(404, f"No plan {digest[:12]} waits for approval.", next_step="GET /api/v1/plans lists those that do.")
+
+
+def followed(office: Office, number: str, response: Response) -> Sync:
+    """How a sync stands, and where to follow it. Raises Refusal if it is not known."""
+    found = as_it_stands(office, number)
     if found is None:
-        raise Refusal(
-            404, f"There is no sync {number}.", next_step="after a restart, ask again: asking twice writes nothing twice."
-        )
+        raise Refusal(404, f"There is no sync {number}.", next_step="ask again: asking twice writes nothing twice.")
     response.headers["Location"] = f"/api/v1/syncs/{number}"
-    return Sync.model_validate({**found, "runs": [Run.of(each) for each in found["runs"]]})
+    return found
 
 
-def _side_and_id(record: str) -> tuple[Side, str]:
+def as_it_stands(office: Office, number: str) -> Sync | None:
+    """How a sync stands, None if it is not known."""
+    found = office.syncs.get(number)
+    return None if found is None else Sync.model_validate({**found, "runs": [Run.of(each) for each in found["runs"]]})
+
+
+def side_and_id(record: str) -> tuple[Side, str]:
+    """The record that `SIDE:ID` names."""
     side, _, native = record.partition(":")
     return Side(side), native
 
@@ -287,7 +318,7 @@ def _whole(office: Office, entry: Entry, language: str | None) -> WholeDiscrepan
     sentence = speak.discrepancy(entry, office.mapping(entry.discrepancy.mapping))
     history = [Happening.of(each) for each in office.store.ledger.events(fingerprint=entry.fingerprint)]
     return WholeDiscrepancy.model_validate(
-        {**_row(office, entry, language), "do": sentence.do, "note": entry.note, "history": history}
+        {**_row(office, entry, language), "stamp": entry.stamp, "do": sentence.do, "note": entry.note, "history": history}
     )
 
 
@@ -301,6 +332,6 @@ def _say(
     """Keep a person's word on a discrepancy, under the name of their token."""
     before = _entry(office, key)
     entry, event = word(before, {"by": visitor.name, "at": office.now()})
-    office.store.ledger.save([entry], [event])
+    office.store.ledger.keep(before, entry, event)
     note(request, discrepancy=entry.id)
     return _whole(office, entry, None)

@@ -1,4 +1,4 @@
-"""Around every answer: what a browser may do with it, how large a request may be, and a line in the log for what may write."""
+"""Around every answer: what a browser may do with it, how large a request may be, and a line in the audit log."""
 
 from typing import Any
 
@@ -23,7 +23,8 @@ _HEADERS = {
 }
 
 
-_HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
+_OFTEN = frozenset({"/healthz", "/readyz", "/metrics"})
+"""What machines ask every few seconds: no line for each."""
 
 
 class Headers:
@@ -49,14 +50,14 @@ class Headers:
 
 
 class Audit:
-    """One line in the log for every call that may write, however it ended: who, what, which; never a value."""
+    """One line in the log for every call, however it ended: who, what, which; never a value."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] != "http" or scope["method"] in _HARMLESS:
+        if scope["type"] != "http" or scope["path"] in _OFTEN:
             await self._app(scope, receive, send)
             return
         state: dict[str, Any] = scope.setdefault("state", {})

@@ -18,11 +18,17 @@ _READ = frozenset({RunState.DONE, RunState.HELD})
 
 def checks(office: Office) -> list[Check]:
     """Everything that runs depend on: the process's own parts, the state, both systems, the messages."""
-    own = list(office.checks())
+    own, now, reading = list(office.checks()), office.clock(), office.reading
     try:
-        return [*own, *_told_by(office.store, office.clock())]
+        found = [*own, *_told_by(office.store, now)]
     except BridgeError as error:
-        return [*own, Check(what="state", problem=error.message, next_step=error.next_step)]
+        reading.since = reading.since or now
+        wrong = Check(
+            what="state", last_good=reading.last_good, problem=error.message, since=reading.since, next_step=error.next_step
+        )
+        return [*own, wrong]
+    reading.last_good, reading.since = now, None
+    return found
 
 
 def ready(found: Iterable[Check]) -> bool:
@@ -59,6 +65,7 @@ def _told_by(store: Store, now: dt.datetime) -> Iterable[Check]:
     stuck = [message for message in store.outbox.pending() if message.error]
     yield Check(
         what="Slack",
+        last_good=store.outbox.last_posted(),
         problem="; ".join(dict.fromkeys(message.error for message in stuck)),
         since=min((message.created_at for message in stuck), default=None),
         next_step="`bridge report --to slack` tries again now." if stuck else "",

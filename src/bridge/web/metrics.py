@@ -6,7 +6,7 @@ Labels are names of mappings, kinds, states, codes, rules and accounts. None is 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
 from prometheus_client.registry import Collector
 
@@ -26,6 +26,7 @@ def exposition(office: Office) -> bytes:
     """All metrics in Prometheus's text format, from a registry of their own."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_State(office))
+    ProcessCollector(registry=registry)  # memory, and when the process began: a restart loop shows there
     return generate_latest(registry)
 
 
@@ -51,11 +52,13 @@ class _State(Collector):
         held = Counter(plan.mapping for plan in office.store.plans.held())
         yield _gauge(
             "bridge_plans_held",
-            "Plans that wait for an approver.",
+            "Plans that wait for a person.",
             ["mapping"],
             [((each.name,), held[each.name]) for each in office.mappings()],
         )
         yield _since_last_sweep(office, totals)
+        late = [((mapping,), by.total_seconds()) for mapping, by in office.overdue().items()]
+        yield _gauge("bridge_sweep_overdue_seconds", "How late a scheduled sweep is; 0 while it is not.", ["mapping"], late)
         yield _gauge(
             "bridge_ready",
             "1 if the dependency was well when it was last used.",
@@ -76,20 +79,25 @@ def _runs(totals: Sequence[RunTotal]) -> Iterator[Metric]:
     seconds = SummaryMetricFamily("bridge_run_seconds", "How long runs took.", labels=["mapping", "kind", "state"])
     changes = CounterMetricFamily("bridge_changes", "Records planned to be written.", labels=["mapping", "kind"])
     writes = CounterMetricFamily("bridge_writes", "Records written, by how it ended.", labels=["mapping", "outcome"])
+    doubts = CounterMetricFamily("bridge_doubts_settled", "Writes in doubt, settled by reading.", labels=["mapping"])
     planned: Counter[tuple[str, str]] = Counter()
+    settled: Counter[str] = Counter()
     written: Counter[tuple[str, str]] = Counter()
     for each in totals:
         labels = [each.mapping, each.kind, each.state.value]
         runs.add_metric(labels, each.runs)
         seconds.add_metric(labels, count_value=each.runs, sum_value=each.seconds)
         planned[each.mapping, each.kind] += each.counts["changes"]
-        for outcome in ("written", "refused", "stale", "in_doubt"):
+        settled[each.mapping] += each.counts["doubts_settled"]
+        for outcome in ("written", "refused", "stale", "in_doubt", "not_sent"):
             written[each.mapping, outcome] += each.counts[outcome]
     for keys, number in planned.items():
         changes.add_metric(keys, number)
     for keys, number in written.items():
         writes.add_metric(keys, number)
-    yield from (runs, seconds, changes, writes)
+    for mapping, number in settled.items():
+        doubts.add_metric([mapping], number)
+    yield from (runs, seconds, changes, writes, doubts)
 
 
 def _records(office: Office) -> Metric:

@@ -18,7 +18,7 @@ from bridge.core import document
 from bridge.core.mapping import Mapping as FieldMapping
 from bridge.core.plan import Change, Plan
 from bridge.core.record import Side
-from bridge.core.report import Digest, Group, Item, Standing
+from bridge.core.report import Digest, Group, Item, Standing, code_page, own_page
 from bridge.language import Language, plain
 
 
@@ -35,7 +35,7 @@ class Age:
         return sum(self.least <= item.days and (self.below is None or item.days < self.below) for item in group.items)
 
 
-def report_page(digest: Digest, language: Language) -> str:
+def report_page(digest: Digest, language: Language, page: str | None = None) -> str:
     """The digest as one HTML page: where the two systems stand, and every discrepancy with what to do about it."""
     titles = {name: language.text(mapping.title) or name for name, mapping in digest.mappings.items()}
 
@@ -50,26 +50,28 @@ def report_page(digest: Digest, language: Language) -> str:
         advice = {language.discrepancy(item.entry, mapping).do for item in group.items}
         return advice.pop() if len(advice) == 1 and len(group.items) > 1 else ""
 
-    return _render(
+    return render(
         "report.html",
         language,
         digest=digest,
         heading=next(iter(titles.values())) if len(titles) == 1 else "CiviCRM / Airtable",
         headline=language.headline(digest),
-        ages=_ages(language),
+        ages=ages(language),
         standings=Standing,
         several=len(titles) > 1,
         title_of=lambda name: titles.get(name, name),
         tally=lambda group: language.tally(Counter(item.standing for item in group.items)),
         since=since,
         shared_do=shared_do,
+        about=lambda group: code_page(page, group.code),
+        own_page=lambda item: own_page(page, item.entry),
     )
 
 
 def plan_page(plan: Plan, language: Language, mapping: FieldMapping | None = None) -> str:
     """The plan as one HTML page: per record its name, per cell before, after and why. Sensitive cells are not shown."""
     sides: list[tuple[Side, list[Change]]] = [(side, [each for each in plan.changes if each.side is side]) for side in Side]
-    return _render(
+    return render(
         "plan.html",
         language,
         plan=plan,
@@ -87,7 +89,13 @@ def environment() -> Environment:
     """The templates, escaping everything; a name nobody gave is an error."""
     made = Environment(loader=PackageLoader("bridge.web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     made.globals |= {"plain": plain, "addresses": addresses}
+    made.filters["upper_first"] = upper_first
     return made
+
+
+def upper_first(text: str) -> str:
+    """The text with a capital at its beginning; Jinja's own `capitalize` makes the rest small."""
+    return text[:1].upper() + text[1:]
 
 
 def addresses(item: Item) -> list[tuple[Side, str]]:
@@ -102,13 +110,15 @@ def style() -> Markup:
 
 
 @cache
-def policy() -> str:
-    """The Content-Security-Policy of a page that stands alone: its own style sheet, by hash, and nothing else."""
+def policy(*, forms: bool = False) -> str:
+    """The Content-Security-Policy of a page: its own style sheet, by hash, and nothing else but, where asked, its own forms."""
     digest = base64.b64encode(hashlib.sha256(style().encode()).digest()).decode()
-    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    target = "'self'" if forms else "'none'"
+    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action {target}"
 
 
-def _ages(language: Language) -> tuple[Age, ...]:
+def ages(language: Language) -> tuple[Age, ...]:
+    """The ages that discrepancies are counted by, the youngest first."""
     return (
         Age(language.say("under 7 days"), 0, 7),
         Age(language.say("7 to 29 days"), 7, 30),
@@ -116,9 +126,7 @@ def _ages(language: Language) -> tuple[Age, ...]:
     )
 
 
-def _render(template: str, language: Language, **values: object) -> str:
-    return (
-        environment()
-        .get_template(template)
-        .render(language=language, say=language.say, style=style(), policy=policy(), **values)
-    )
+def render(template: str, language: Language, **values: object) -> str:
+    """The page that a template makes of these values, under the strictest policy unless another is among them."""
+    shared = {"language": language, "say": language.say, "plural": language.plural, "style": style(), "policy": policy()}
+    return environment().get_template(template).render({**shared, **values})

@@ -10,9 +10,10 @@ from fastapi.responses import JSONResponse, Response
 
 from bridge import __version__
 from bridge.errors import ConfigError
-from bridge.web import api, probes, signin
-from bridge.web.access import handle_errors, problems, viewer
+from bridge.web import api, deeds, events, pages, probes, records, signin
+from bridge.web.access import problems, viewer
 from bridge.web.gate import Audit, BodyLimit, Headers
+from bridge.web.mishaps import handle_errors
 from bridge.web.office import Office
 from bridge.web.visitors import Doorman, Pace
 
@@ -28,12 +29,14 @@ def web_app(office: Office) -> FastAPI:
     """The application, over whatever the office is made of."""
     app = FastAPI(title="bridge", version=__version__, description=_ABOUT, openapi_url=None, docs_url=None, redoc_url=None)
     app.state.office = office
-    app.state.doorman = Doorman(office.holders, office.store.seal, office.clock)
-    app.state.repeats = api.Repeats()
+    app.state.doorman = Doorman(
+        office.holders, office.store.seal, office.clock, office.house.person if office.house else lambda _: None
+    )
     app.state.pace = Pace(per_second=10, burst=60)
     app.state.strangers = Pace(per_second=2, burst=30)
+    app.state.looks = Pace(per_second=0.2, burst=20)
     app.state.sign_ins = Pace(per_second=0.1, burst=5)
-    for router in (probes.router, api.router, signin.router):
+    for router in (probes.router, api.router, events.router, signin.router, pages.router, records.router, deeds.router):
         app.include_router(router)
 
     @app.get("/api/v1/openapi.json", tags=["machines"], dependencies=[Depends(viewer)], responses=problems())

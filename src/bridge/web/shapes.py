@@ -7,7 +7,8 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from bridge.core.ledger import Event, Reason, State
-from bridge.core.mapping import Severity
+from bridge.core.mapping import Mode, Severity
+from bridge.core.record import Side
 from bridge.ports import JournalEntry, RunRecord, RunState
 
 
@@ -44,6 +45,10 @@ class AskedSync(Shape):
     """Only this record and its partner: `civicrm:ID` or `airtable:rec…`."""
     dry_run: bool = False
     """Only plan: neither system is written, and the ledger does not move."""
+    mode: Mode | None = None
+    """`observe` writes to neither system, whatever the settings say. `correct` and null go by the settings."""
+    delta: bool = False
+    """Only what changed since the last complete pull, as `bridge sync --delta`. With `record` it says nothing."""
 
 
 class Assign(Shape):
@@ -74,6 +79,26 @@ class Reopen(Shape):
     """Hear it again."""
 
     note: Note = ""
+
+
+Stamp = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
+
+
+class Use(Shape):
+    """One system's value is right: it is written to the other one."""
+
+    side: Side
+    """The system that is right."""
+    stamp: Stamp | None = None
+    """The discrepancy's `stamp` as it was looked at: refused if it is another one by now. Null: whatever it is."""
+
+
+class Match(Shape):
+    """Whether the two records of a suggested pair are the same."""
+
+    same: bool
+    stamp: Stamp | None = None
+    """The discrepancy's `stamp` as it was looked at: refused if it is another one by now. Null: whatever it is."""
 
 
 class Run(Shape):
@@ -111,6 +136,8 @@ class Write(Shape):
     name: str
     fields: list[str]
     outcome: str | None
+    landed: list[str]
+    """The fields that are known to have been written, also of a write that was refused or dropped."""
     detail: str
 
     @classmethod
@@ -122,6 +149,7 @@ class Write(Shape):
             name=entry.change.name,
             fields=[cell.field for cell in entry.cells],
             outcome=entry.outcome.value if entry.outcome else None,
+            landed=[cell.field for cell in entry.stands],
             detail=entry.detail,
         )
 
@@ -181,6 +209,8 @@ class Happening(Shape):
 class WholeDiscrepancy(Discrepancy):
     """A discrepancy with what to do about it and its history."""
 
+    stamp: str
+    """Changes when the facts or people's words do: hand it back with what you decide."""
     do: str
     note: str
     history: list[Happening]
@@ -196,27 +226,47 @@ class SyncStage(StrEnum):
     FAILED = "failed"
 
 
+class Step(Shape):
+    """How far one long wait of a run is."""
+
+    what: str
+    done: int
+    total: int | None
+    """Null while it is not known."""
+
+
 class Sync(Shape):
-    """A sync that was asked for. Poll it until `finished_at` is set; it is remembered until the server restarts."""
+    """A sync that was asked for. Poll it, or follow its events, until `finished_at` is set.
+
+    It outlives the server, and another one on the same state knows it too; how far it is, only the one that runs it says.
+    """
 
     id: str
     state: SyncStage
     mapping: str | None
     record: str | None
     dry_run: bool
+    mode: Mode | None = None
+    delta: bool = False
     digest: str | None
     """The plan that is being applied on somebody's approval."""
+    chosen: Side | None
+    """The system whose value somebody chose for one cell of one record."""
     by: str
     asked_at: dt.datetime
     started_at: dt.datetime | None
     finished_at: dt.datetime | None
+    progress: list[Step] = []
+    """How far the run in hand is; empty where another server runs it."""
     runs: list[Run]
     """Known once it has ended."""
     problem: str
+    cause: str = ""
+    """The kind of error that kept it from being done; empty where none did."""
 
 
 class HeldPlan(Shape):
-    """A plan over its guard, waiting for an approver."""
+    """A plan over its guard, waiting for a person."""
 
     digest: str
     mapping: str
@@ -234,6 +284,19 @@ class Duty(Shape):
     next: dt.datetime | None
 
 
+class MonthsCalls(Shape):
+    """One Airtable base's month: calls made, and how it ends if all runs are made as scheduled."""
+
+    base: str
+    quota: int | None
+    used: int
+    expected: int
+    syncs_afforded: float
+    """The share of the scheduled syncs that there are calls for, 0 to 1."""
+    stretched: list[str]
+    """The mappings whose syncs come less often for it."""
+
+
 class Status(Shape):
     """How everything stands, as `bridge status --json` gives it, with the schedule."""
 
@@ -243,6 +306,7 @@ class Status(Shape):
     waiting: int
     """Jobs in line."""
     busy: bool
+    budget: list[MonthsCalls]
 
 
 class Ready(Shape):

@@ -1,100 +1,150 @@
-"""The pages of `bridge serve`: the report, and the one where a token becomes a session."""
+"""Signing in, where a token becomes a session, and signing out."""
 
+import datetime as dt
 from typing import Annotated
+from urllib.parse import quote, unquote, urlencode
 
-from fastapi import APIRouter, Depends, Form, Query, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+import structlog
+from fastapi import APIRouter, Depends, Form, Query
+from fastapi.responses import RedirectResponse, Response
 
-from bridge.language import Language
-from bridge.web.access import COOKIE, Refusal, caller, office_of, visitor_of
-from bridge.web.office import Office
-from bridge.web.page import environment, policy, style
-from bridge.web.visitors import SESSION, Doorman, Pace, Visitor
+from bridge.errors import BridgeError
+from bridge.locales.wording import N_
+from bridge.web.access import COOKIE, Refusal, caller
+from bridge.web.oidc import Attempt, House
+from bridge.web.reader import DONE_COOKIE, SEE_OTHER, Reader, local, reader_of
+from bridge.web.visitors import SESSION, Doorman, Pace
 
 router = APIRouter(include_in_schema=False)
 
-TheOffice = Annotated[Office, Depends(office_of)]
-MaybeVisitor = Annotated[Visitor | None, Depends(visitor_of)]
-InLanguage = Annotated[str, Query(pattern="^(|en|es)$")]
+AnyReader = Annotated[Reader, Depends(reader_of)]
+Next = Annotated[str, Query(alias="next", max_length=1000)]
 
 FORM_COOKIE = "bridge_form"
-_SEE_OTHER = 303
+_FORM_SECONDS = 3600
+_NO_KEY = N_("That key is not known. Check that all of it was copied.")
 
-
-@router.get("/")
-def report(office: TheOffice, visitor: MaybeVisitor, language: InLanguage = "") -> Response:
-    """The report as it stands now; whoever is not signed in is led to where they can."""
-    if visitor is None:
-        return RedirectResponse("/sign-in", _SEE_OTHER)
-    return _page(office.page(language or office.language), policy())
+log = structlog.get_logger()
 
 
 @router.get("/sign-in")
-def sign_in_page(request: Request, office: TheOffice, visitor: MaybeVisitor, language: InLanguage = "") -> Response:
+def sign_in_page(reader: AnyReader, back: Next = "/") -> Response:
     """The form that takes a token, or for somebody signed in the one that ends the session."""
-    return _form(request, office, visitor, language)
+    return _form(reader, local(back))
 
 
 @router.post("/sign-in")
 def sign_in(
-    request: Request,
-    office: TheOffice,
+    reader: AnyReader,
     token: Annotated[str, Form(max_length=500)] = "",
-    language: Annotated[str, Form(pattern="^(|en|es)$")] = "",
     csrf: Annotated[str, Form(max_length=200)] = "",
+    back: Annotated[str, Form(alias="next", max_length=1000)] = "/",
 ) -> Response:
-    """Make a session from a token, kept in a cookie that no script and no other site can use."""
+    """Make a session from a token, kept in a cookie that no script and no other site's form can use."""
+    request = reader.request
     tries: Pace = request.app.state.sign_ins
     if wait := tries.wait(caller(request)):
-        raise Refusal(429, "Too many tries to sign in.", next_step="wait a minute.", retry_after=wait)
+        raise Refusal(429, N_("Too many tries to sign in."), next_step=N_("Wait a minute."), retry_after=wait)
     doorman: Doorman = request.app.state.doorman
     if not doorman.gave_form(request.cookies.get(FORM_COOKIE, ""), csrf):
-        raise Refusal(403, "The form was not sent from our own page.", next_step="open /sign-in and try again.")
+        raise Refusal(403, N_("The form was not sent from our own page."), next_step=N_("Open /sign-in and try again."))
     session, visitor = doorman.session_for(token.strip()), doorman.by_token(token.strip())
     if session is None or visitor is None:
-        return _form(request, office, None, language, wrong=True)
+        return _form(reader, local(back), problem=_NO_KEY)
     request.state.by = visitor.name
-    answer = RedirectResponse(f"/?language={language}" if language else "/", _SEE_OTHER)
-    age = int(SESSION.total_seconds())
-    answer.set_cookie(COOKIE, session, max_age=age, httponly=True, samesite="strict", secure=office.secure, path="/")
+    return begin(reader, session, local(back))
+
+
+def begin(reader: Reader, session: str, back: str) -> Response:
+    """Lead the reader to where they wanted to go, signed in."""
+    answer = RedirectResponse(back, SEE_OTHER)
+    reader.remember(answer, COOKIE, session, int(SESSION.total_seconds()))
     return answer
+
+
+# ── with an account of another house ──
+
+CAME_BACK = "/sign-in/back"
+ATTEMPT_COOKIE = "bridge_attempt"
+_ATTEMPT = dt.timedelta(minutes=10)
+_NOT_PROVEN = N_("Signing in with that account did not work. Try again.")
+_NOT_KNOWN = N_("Nobody here is known by that account's address. Ask whoever runs bridge.")
+
+
+@router.get("/sign-in/account")
+def account(reader: AnyReader, back: Next = "/") -> Response:
+    """Send the browser to the house of its account, with a try that only its own answer fits."""
+    house, doorman, attempt = _house(reader), _doorman(reader), Attempt.new()
+    kept = doorman.sealed("attempt", " ".join((attempt.state, attempt.nonce, attempt.verifier, local(back))), _ATTEMPT)
+    answer = RedirectResponse(house.door(attempt), SEE_OTHER)
+    reader.remember(answer, ATTEMPT_COOKIE, quote(kept), int(_ATTEMPT.total_seconds()), path="/sign-in")
+    return answer
+
+
+@router.get(CAME_BACK)
+def came_back(
+    reader: AnyReader,
+    state: Annotated[str, Query(max_length=200)] = "",
+    code: Annotated[str, Query(max_length=2000)] = "",
+) -> Response:
+    """Make a session for whoever proves an address that is known here."""
+    request, house, doorman = reader.request, _house(reader), _doorman(reader)
+    tries: Pace = request.app.state.sign_ins
+    if wait := tries.wait(caller(request)):
+        raise Refusal(429, N_("Too many tries to sign in."), next_step=N_("Wait a minute."), retry_after=wait)
+    kept = doorman.opened("attempt", unquote(request.cookies.get(ATTEMPT_COOKIE, "")))
+    if kept is None or not code:
+        return _form(reader, "/", problem=_NOT_PROVEN)
+    own_state, nonce, verifier, back = kept.split(" ", 3)
+    try:
+        email = house.email(Attempt(own_state, nonce, verifier), state, code, reader.office.clock)
+    except BridgeError as error:
+        log.warning("an account was not let in", error=type(error).__name__, message=error.message)
+        return _form(reader, local(back), problem=_NOT_PROVEN)
+    session = doorman.session_of(email)
+    if session is None:
+        return _form(reader, local(back), problem=_NOT_KNOWN)
+    request.state.by = email
+    answer = begin(reader, session, local(back))
+    answer.delete_cookie(ATTEMPT_COOKIE, httponly=True, samesite="lax", secure=reader.office.secure, path="/sign-in")
+    return answer
+
+
+def _house(reader: Reader) -> House:
+    if reader.office.house is None:
+        raise Refusal(404, N_("No accounts are known here."), next_step=N_("Sign in with a key."))
+    return reader.office.house
+
+
+def _doorman(reader: Reader) -> Doorman:
+    doorman: Doorman = reader.request.app.state.doorman
+    return doorman
 
 
 @router.post("/sign-out")
-def sign_out(office: TheOffice, visitor: MaybeVisitor, csrf: Annotated[str, Form(max_length=200)] = "") -> Response:
+def sign_out(reader: AnyReader, csrf: Annotated[str, Form(max_length=200)] = "") -> Response:
     """End the session in this browser."""
-    if visitor is not None and visitor.csrf != csrf:
-        raise Refusal(403, "The form is not of this session.", next_step="open /sign-in and try again.")
-    answer = RedirectResponse("/sign-in", _SEE_OTHER)
-    answer.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=office.secure, path="/")
+    if reader.visitor is not None and reader.visitor.csrf != csrf:
+        raise Refusal(403, N_("The form is not of this session."), next_step=N_("Open /sign-in and try again."))
+    answer = reader.led_to("/sign-in")
+    for cookie in (COOKIE, DONE_COOKIE):
+        answer.delete_cookie(cookie, httponly=True, samesite="lax", secure=reader.office.secure, path="/")
     return answer
 
 
-def _form(request: Request, office: Office, visitor: Visitor | None, code: str, *, wrong: bool = False) -> Response:
+def _form(reader: Reader, back: str, *, problem: str = "") -> Response:
     """The sign-in page. Its form carries a mark of the cookie that comes with it, which no other site can send or read."""
-    doorman: Doorman = request.app.state.doorman
-    language = Language(code or office.language, office.timezone)
-    with_forms = policy().replace("form-action 'none'", "form-action 'self'")
+    doorman: Doorman = reader.request.app.state.doorman
     browser, mark = doorman.new_form()
-    html = (
-        environment()
-        .get_template("sign_in.html")
-        .render(
-            language=language,
-            say=language.say,
-            style=style(),
-            policy=with_forms,
-            name=visitor.name if visitor else "",
-            csrf=visitor.csrf if visitor else mark,
-            wrong=wrong,
-            nobody=not office.holders,
-            chosen=code,
-        )
+    house = reader.office.house
+    page = reader.page(
+        "sign_in.html",
+        status=401 if problem else 200,
+        mark=mark,
+        back=back,
+        problem=problem,
+        nobody=not reader.office.holders() and house is None,
+        account=house and f"/sign-in/account?{urlencode({'next': back})}",
     )
-    page = _page(html, with_forms, 401 if wrong else 200)
-    page.set_cookie(FORM_COOKIE, browser, httponly=True, samesite="strict", secure=office.secure, path="/sign-in")
+    reader.remember(page, FORM_COOKIE, browser, _FORM_SECONDS, path="/sign-in")
     return page
-
-
-def _page(html: str, content_policy: str, status: int = 200) -> Response:
-    return HTMLResponse(html, status, {"Content-Security-Policy": f"{content_policy}; frame-ancestors 'none'"})

@@ -15,21 +15,26 @@ from dataclasses import dataclass
 
 from bridge.ports import Clock
 from bridge.web.office import Holder
+from bridge.web.oidc import Person
 
 SESSION = dt.timedelta(hours=12)
 """A working day: whoever comes back tomorrow signs in again."""
 
-RANKS = {"viewer": 0, "operator": 1, "approver": 2}
+RANKS = {"viewer": 0, "operator": 1, "admin": 2}
 """Each role may do what those below it may."""
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Somebody known. `csrf` is what a form of theirs must carry; empty for a bearer token, which no form can send."""
+    """Somebody known. `csrf` is what a form of theirs must carry; empty for a bearer token, which no form can send.
+
+    `sensitive` says that they may look at sensitive values.
+    """
 
     name: str
     role: str
     csrf: str = ""
+    sensitive: bool = False
 
     def may(self, role: str) -> bool:
         """Whether they may do what this role may."""
@@ -37,37 +42,64 @@ class Visitor:
 
 
 class Doorman:
-    """Knows the holders of tokens. `seal` is a keyed digest that outlives the process, and signs the sessions."""
+    """Knows the holders of tokens, and `people` by their address; both are asked for each time, because they may change.
 
-    def __init__(self, holders: Sequence[Holder], seal: Callable[[str], str], clock: Clock) -> None:
-        self._holders = tuple(holders)
+    `seal` is a keyed digest that outlives the process, and signs the sessions.
+    """
+
+    def __init__(
+        self,
+        holders: Callable[[], Sequence[Holder]],
+        seal: Callable[[str], str],
+        clock: Clock,
+        people: Callable[[str], Person | None] = lambda _: None,
+    ) -> None:
+        self._holders = holders
+        self._people = people
         self._seal = seal
         self._clock = clock
 
     def by_token(self, token: str) -> Visitor | None:
         """Who holds this token, or None. Takes equally long for every wrong one."""
         digest = hashlib.sha256(token.encode()).hexdigest()
-        found = [each for each in self._holders if hmac.compare_digest(each.sha256, digest)]
-        return Visitor(found[0].name, found[0].role) if found else None
+        found = [each for each in self._holders() if hmac.compare_digest(each.sha256, digest)]
+        return Visitor(found[0].name, found[0].role, sensitive=found[0].sensitive) if found else None
 
     def session_for(self, token: str) -> str | None:
         """A session for the holder of this token, to be kept in a cookie; None if nobody holds it."""
         if self.by_token(token) is None:
             return None
-        ends = int((self._clock() + SESSION).timestamp())
-        body = f"{_reference(hashlib.sha256(token.encode()).hexdigest())}.{ends}"
-        return f"{body}.{self._sign('session', body)}"
+        return self.sealed("session", _reference(hashlib.sha256(token.encode()).hexdigest()), SESSION)
+
+    def session_of(self, email: str) -> str | None:
+        """A session for whoever proved to have this address; None if nobody is known by it."""
+        return self.sealed("session", _account(email), SESSION) if self._people(email) else None
 
     def by_session(self, session: str) -> Visitor | None:
-        """Whose session this is; None if it is over, forged, or its token was taken out of the settings."""
-        body, _, signature = session.rpartition(".")
-        if not signature.isascii() or not hmac.compare_digest(signature, self._sign("session", body)):
+        """Whose session this is; None if it is over, forged, or its token or address was taken out of the settings."""
+        reference = self.opened("session", session)
+        if reference is None:
             return None
-        reference, _, ends = body.partition(".")
-        if int(ends) <= self._clock().timestamp():
+        mark = self._sign("form", session)
+        if reference.startswith(_ACCOUNT):
+            email = bytes.fromhex(reference.removeprefix(_ACCOUNT)).decode()
+            person = self._people(email)
+            return Visitor(email, person.role, mark, person.sensitive) if person else None
+        found = next((each for each in self._holders() if _reference(each.sha256) == reference), None)
+        return Visitor(found.name, found.role, mark, found.sensitive) if found else None
+
+    def sealed(self, purpose: str, text: str, lasts: dt.timedelta) -> str:
+        """The text with its end and our signature: what a browser may keep and cannot change."""
+        body = f"{text}.{int((self._clock() + lasts).timestamp())}"
+        return f"{body}.{self._sign(purpose, body)}"
+
+    def opened(self, purpose: str, sealed: str) -> str | None:
+        """The text again; None if it is over, forged, or was sealed for another purpose."""
+        body, _, signature = sealed.rpartition(".")
+        if not signature.isascii() or not hmac.compare_digest(signature, self._sign(purpose, body)):
             return None
-        found = next((each for each in self._holders if _reference(each.sha256) == reference), None)
-        return Visitor(found.name, found.role, csrf=self._sign("form", session)) if found else None
+        text, _, ends = body.rpartition(".")
+        return text if int(ends) > self._clock().timestamp() else None
 
     def new_form(self) -> tuple[str, str]:
         """A name for a browser that is not signed in, and the mark that its form must carry."""
@@ -80,6 +112,14 @@ class Doorman:
 
     def _sign(self, purpose: str, text: str) -> str:
         return self._seal(f"web {purpose}: {text}")
+
+
+_ACCOUNT = "account-"
+
+
+def _account(email: str) -> str:
+    """What a session holds of an account: no dot, which parts it from its end."""
+    return _ACCOUNT + email.encode().hex()
 
 
 def _reference(digest: str) -> str:

@@ -1,0 +1,1 @@
+"""What bridge costs in calls, processor time and memory, measured beside others' tools. `make bench` runs it."""

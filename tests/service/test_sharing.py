@@ -1,0 +1,137 @@
+"""Mappings of one run share what they read: one list of a table, one schema, one look at the board."""
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bridge.app import App
+from bridge.config.settings import Settings
+from bridge.sandbox import BASE, Sandbox
+from bridge.service.order import Kind
+
+GROUPS = (Path(__file__).parents[2] / "mappings" / "benefits-groups.yaml").read_text()
+
+
+class Hour:
+    """A clock that tests move by hours: what was written an hour ago is no news to a delta."""
+
+    def __init__(self) -> None:
+        self.ahead = dt.timedelta()
+
+    def __call__(self) -> dt.datetime:
+        return dt.datetime.now(dt.UTC) + self.ahead
+
+    def pass_(self) -> None:
+        self.ahead += dt.timedelta(hours=3)
+
+
+@pytest.fixture
+def clock() -> Hour:
+    return Hour()
+
+
+@pytest.fixture
+def box(clock: Hour) -> Iterator[Sandbox]:
+    with Sandbox(coops=12, workers=24, rate_limit=None, clock=clock) as running:
+        yield running
+
+
+def a_bridge(box: Sandbox, folder: Path, clock: Hour, *others: tuple[str, str, str]) -> App:
+    """A bridge with the groups' mapping, and with others that differ from it by a name and one replacement each."""
+    (folder / "mappings").mkdir()
+    (folder / "mappings" / "groups.yaml").write_text(GROUPS)
+    for name, old, new in others:
+        assert old in GROUPS
+        text = GROUPS.replace("mapping: benefits-groups", f"mapping: {name}").replace(old, new)
+        (folder / "mappings" / f"{name}.yaml").write_text(text)
+    return App(
+        Settings.load(
+            {
+                **{key: value for key, value in box.environment().items() if "SLACK" not in key},
+                "BRIDGE_MODE": "correct",
+                "BRIDGE_MAPPINGS": str(folder / "mappings"),
+                "BRIDGE_STATE_URL": f"sqlite:///{folder}/bridge.db",
+            }
+        ),
+        clock=clock,
+    )
+
+
+def asked(box: Sandbox) -> Counter[str]:
+    """What Airtable was asked since the last time, by route."""
+    seen = Counter(each.route for each in box.servers.airtable.requests)
+    box.servers.airtable.forget_requests()
+    return seen
+
+
+def settle(bridge: App, clock: Hour) -> None:
+    """A sweep, and time enough for what it wrote to be no news."""
+    bridge.run([], Kind.SWEEP)
+    clock.pass_()
+
+
+def test_mappings_of_one_table_and_scope_cost_a_quiet_delta_one_list_and_one_look_at_the_board(
+    box: Sandbox, tmp_path: Path, clock: Hour
+) -> None:
+    other = ("groups-again", "mode: correct", "mode: correct   # the same again")
+    with a_bridge(box, tmp_path, clock, other) as bridge:
+        settle(bridge, clock)
+        bridge.run([], Kind.DELTA)
+        clock.pass_()
+        asked(box)
+        results = bridge.run([], Kind.DELTA)
+        seen = asked(box)
+    assert [each.error for each in results] == [None, None]
+    assert (seen["meta/tables"], seen["Discrepancies/list"]) == (1, 1)
+    assert seen["Groups/list"] <= 1 + 2, "one list, and for each mapping the partners of what differs"
+
+
+def test_mappings_of_other_scopes_cost_a_quiet_delta_one_look_at_the_table(box: Sandbox, tmp_path: Path, clock: Hour) -> None:
+    other = ("enrolled-groups", '[[Archived, "=", false]]', '[[Archived, "=", false], [Status, "=", Enrolled]]')
+    with a_bridge(box, tmp_path, clock, other) as bridge:
+        settle(bridge, clock)
+        bridge.run([], Kind.DELTA)
+        clock.pass_()
+        asked(box)
+        bridge.run([], Kind.DELTA)
+        seen = asked(box)
+        assert (seen["meta/tables"], seen["Discrepancies/list"]) == (1, 1)
+        assert seen["Groups/list"] <= 1 + 2, "one look, and for each mapping the partners of what differs"
+        for row in box.airtable.rows(BASE, "Groups"):
+            box.airtable.edit(BASE, "Groups", row, {"Phone": "(413) 555-0107"})
+        results = bridge.run([], Kind.DELTA)
+    here = [each.plan.population.now.airtable for each in results if each.plan]
+    assert here[0] > here[1] > 0, "each mapping met the edits in its own scope"
+
+
+def test_a_sweep_after_another_mapping_wrote_reads_the_table_again(box: Sandbox, tmp_path: Path, clock: Hour) -> None:
+    """What was pulled before a write would make the second mapping tell what the first one has just put right."""
+    other = ("groups-again", "mode: correct", "mode: correct   # the same again")
+    with a_bridge(box, tmp_path, clock, other) as bridge:
+        [first, second] = bridge.run([], Kind.SWEEP)
+    assert first.plan is not None
+    assert second.plan is not None
+    written = {(each.id, cell.path) for each in first.plan.changes for cell in each.cells if each.side == "airtable"}
+    again = {(each.id, cell.path) for each in second.plan.changes for cell in each.cells if each.side == "airtable"}
+    assert not first.plan.held
+    assert written
+    assert not written & again
+
+
+def test_related_rows_that_two_mappings_read_are_pulled_once(box: Sandbox, tmp_path: Path, clock: Hour) -> None:
+    other = ("groups-again", "mode: correct", "mode: correct   # the same again")
+    with a_bridge(box, tmp_path, clock, other) as bridge:
+        settle(bridge, clock)
+        box.servers.civicrm.forget_requests()
+        results = bridge.run([], Kind.SWEEP)
+        seen = Counter(each.route for each in box.servers.civicrm.requests)
+    assert [(each.error, each.counts["written"]) for each in results] == [(None, 0), (None, 0)]
+    assert {route: seen[route] for route in ("Membership/get", "Contribution/get", "Individual/get", "Organization/get")} == {
+        "Membership/get": 1,
+        "Contribution/get": 1,
+        "Individual/get": 1,
+        "Organization/get": 1,
+    }
