@@ -23,8 +23,9 @@ class Known:
     """What the state knows of one mapping when a run begins.
 
     `bases` holds only fields whose definition is still the one the base was agreed under, of the links that were asked for.
-    `marks` are of pairs that came out quiet (see `core.marks`) and of which nothing else was stored since. `absent` are links
-    whose record was missing at the last complete sweep. `last_counts` are of the last whole and complete pull.
+    `marks` are of pairs that came out quiet or were only told of (see `core.marks`), and of which nothing else was stored
+    since. `absent` are links whose record was missing at the last complete sweep. `last_counts` are of the last whole and
+    complete pull.
     """
 
     links: frozenset[Link]

@@ -125,9 +125,9 @@ class Plan:
     """All changes and discrepancies of one run.
 
     `links` are the pairs found by exact keys in this run; `agreed` are the cells both sides now agree on, to be stored as
-    base; `marks` are of pairs that came out quiet and were not known to. None of these writes to the two systems, so all are
-    stored in every mode. `calls` is the predicted API cost of
-    applying, an upper bound per side.
+    base; `marks` are of pairs that came out quiet and were not known to; `told` are half marks of pairs that are only told of,
+    to be stored once that is done. None of these writes to the two systems, so all are stored in every mode. `calls` is the
+    predicted API cost of applying, an upper bound per side.
     """
 
     mapping: str
@@ -137,6 +137,7 @@ class Plan:
     links: tuple[Link, ...] = ()
     agreed: Mapping[Link, Mapping[str, Value | None]] = dataclasses.field(default_factory=dict)
     marks: Mapping[Link, PerSide[bytes]] = dataclasses.field(default_factory=dict)
+    told: Mapping[Link, PerSide[bytes]] = dataclasses.field(default_factory=dict)
     population: Population = dataclasses.field(default_factory=lambda: Population(now=PerSide(0, 0)))
     complete: bool = True
     """Whether both sides were pulled whole and completely: only then may anything be resolved."""

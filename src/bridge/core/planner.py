@@ -10,6 +10,7 @@ from bridge.core.creates import unmatched
 from bridge.core.facts import Facts, Seal, about_record, evidence, severity_of
 from bridge.core.mapping import Mapping as FieldMapping
 from bridge.core.mapping import Severity, SimilarMatch
+from bridge.core.marks import NO_MARK
 from bridge.core.match import Suggestion
 from bridge.core.pairs import Compared, compare_pairs
 from bridge.core.plan import Change, Discrepancy, Plan, Population
@@ -17,6 +18,7 @@ from bridge.core.record import Link, PerSide, Record, Side
 from bridge.core.sight import Drift, Fault, Whereabouts
 
 _DRIFT = {Fault.GONE: 501, Fault.RETYPED: 501, Fault.RENAMED: 503, Fault.OPTION_GONE: 502, Fault.OPTION_NEW: 502}
+_NOT_TAKEN = 401
 
 
 def make_plan(facts: Facts) -> Plan:
@@ -40,6 +42,7 @@ def make_plan(facts: Facts) -> Plan:
         links=tuple(pair.link for pair in facts.matching.pairs if pair.link not in facts.known.links),
         agreed={each.link: each.agreed for each in compared if each.agreed},
         marks=_marks(facts, compared),
+        told=_told(facts, compared),
         population=Population(now=snapshots.map(lambda each: len(each.records)), last=facts.known.last_counts),
         complete=all(snapshot.complete and snapshot.whole for _, snapshot in snapshots),
     )
@@ -51,6 +54,23 @@ def _marks(facts: Facts, compared: Iterable[Compared]) -> dict[Link, PerSide[byt
         return {}
     rows = {each.link: PerSide(each.pair.civicrm.row, each.pair.airtable.row) for each in compared if each.quiet}
     return {link: PerSide(mark(Side.CIVICRM, both.civicrm), mark(Side.AIRTABLE, both.airtable)) for link, both in rows.items()}
+
+
+def _told(facts: Facts, compared: Iterable[Compared]) -> dict[Link, PerSide[bytes]]:
+    """Half marks of the pairs that are only told of, where they are not known already.
+
+    Not of those that a system would not take (401): what it takes may be another matter the next time, and no row tells.
+    """
+    mark = facts.mark
+    if mark is None:
+        return {}
+    rows = {
+        each.link: each.pair.civicrm.row
+        for each in compared
+        if not (each.quiet or each.changes or any(found.code == _NOT_TAKEN for found in each.discrepancies))
+    }
+    halves = {link: PerSide(mark(Side.CIVICRM, row), NO_MARK) for link, row in rows.items()}
+    return {link: half for link, half in halves.items() if facts.known.marks.get(link) != half}
 
 
 def _identity(facts: Facts) -> Iterator[Discrepancy]:

@@ -179,6 +179,10 @@ class Knowledge(Protocol):
         """Keep the plan's new links, agreed bases and marks, in one transaction."""
         ...
 
+    def mark_told(self, mapping: FieldMapping, plan: Plan, lease: Lease) -> None:
+        """Keep the half marks of the plan's pairs of which the ledger has been told."""
+        ...
+
     def remember_run(self, mapping: FieldMapping, counts: PerSide[int], lease: Lease) -> None:
         """After a whole, complete run: the counts, the mapping's digest and scope."""
         ...

@@ -57,7 +57,7 @@ def run(order: Order, mapping: Mapping, means: Means) -> Result:
         except SOURCE_FAILED as error:
             return _failed(order, mapping, number, means, error)
         calls = max(0, means.calls_made(mapping) - calls_before)  # a month that ended meanwhile counts anew
-        return _finish(order, mapping, number, means, plan, gathered, applied, doubts, calls, held=held)
+        return _finish(order, mapping, number, means, lease, plan, gathered, applied, doubts, calls, held=held)
 
 
 def _mode(order: Order, mapping: Mapping) -> Mode:
@@ -182,6 +182,7 @@ def _finish(
     mapping: Mapping,
     number: int,
     means: Means,
+    lease: Lease,
     plan: Plan,
     gathered: Gathered,
     applied: Applied,
@@ -210,6 +211,7 @@ def _finish(
         whole = order.record is None and applied.error is None
         wrote = not plan.held and _mode(order, mapping) is Mode.CORRECT
         tell(mapping, number, found, means, complete=plan.complete and whole, wrote=wrote, read=whole and not failed)
+        means.store.knowledge.mark_told(mapping, plan, lease)
     state = RunState.FAILED if failed else RunState.HELD if held else RunState.DONE
     why = "; ".join(each.message for each in plan.breaches)
     finish(number, state, means, digest=digest, counts=counts, note=why, error=applied.error)

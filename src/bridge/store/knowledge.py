@@ -85,6 +85,15 @@ class SqlKnowledge:
             self._bases.keep(connection, mapping, agreed)
             self._bases.mark(connection, {numbers[link]: both for link, both in plan.marks.items() if link in numbers})
 
+    def mark_told(self, mapping: FieldMapping, plan: Plan, lease: Lease) -> None:
+        """Keep the half marks of the plan's pairs of which the ledger has been told."""
+        if not plan.told:
+            return
+        with self._database.writing() as connection:
+            fence(connection, mapping.name, lease, self._clock())
+            numbers = link_numbers(connection, mapping.name)
+            self._bases.mark(connection, {numbers[link]: half for link, half in plan.told.items() if link in numbers})
+
     def remember_run(self, mapping: FieldMapping, counts: PerSide[int], lease: Lease) -> None:
         """After a whole, complete run: the counts, the mapping's digest and scope."""
         last = {
