@@ -134,7 +134,7 @@ def test_the_former_name_of_a_role_still_lets_its_people_in() -> None:
         (
             "BRIDGE_AIRTABLE__BASES__BENEFITS",
             "app123",
-            "expected a base's id, `app` and 14 letters or digits, found `app123`.",
+            "expected a base's id, `app` and 14 letters or digits, found `app123`. Correct BRIDGE_AIRTABLE__BASES__BENEFITS.",
         ),
         (
             "BRIDGE_AIRTABLE__PLAN",
@@ -186,7 +186,7 @@ def test_the_former_name_of_a_role_still_lets_its_people_in() -> None:
         (
             "BRIDGE_OWNERS__MEMBERSHIP",
             "Ana",
-            "expected a Slack user, user group or channel id, or `#channel`, found `Ana`.",
+            "expected a Slack user, user group or channel id, or `#channel`, found `Ana`. Correct BRIDGE_OWNERS__MEMBERSHIP.",
         ),
     ],
 )

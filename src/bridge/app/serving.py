@@ -11,13 +11,13 @@ from typing import Any
 import structlog
 
 from bridge.app import App
+from bridge.app.accounts import house_of
 from bridge.app.budget import budget_of, shown, stretched
 from bridge.app.decisions import Decisions
 from bridge.app.desk import Desk
 from bridge.app.hands import an_ear
 from bridge.app.looker import Looker
 from bridge.app.watching import Holders, MappingFiles
-from bridge.config.settings import WebSettings
 from bridge.core.budget import Forecast
 from bridge.errors import BridgeError, StoreError
 from bridge.service.alarm import Alarm
@@ -25,9 +25,7 @@ from bridge.service.order import Kind, raise_if_not_begun
 from bridge.service.schedule import Agenda, Duty, Timetable, Work
 from bridge.service.worker import Worker
 from bridge.web.office import Account, Check, Due, Office
-from bridge.web.oidc import House, Person
 from bridge.web.server import Server, web_app
-from bridge.web.signin import CAME_BACK
 
 log = structlog.get_logger()
 
@@ -205,7 +203,7 @@ class Serving:
             looks=Looker(self._app),
             syncs=self._desk,
             decisions=partial(Decisions, self._app),
-            house=_house(settings.web),
+            house=house_of(settings.web),
             loopback=_is_loopback(settings.web.host),
             secure=str(settings.web.public_url or "").startswith("https:"),
         )
@@ -245,19 +243,6 @@ class Serving:
         step = "check BRIDGE_HEARTBEAT_URL with whoever keeps watch there." if beat.problem else ""
         check = Check(what="heartbeat", last_good=beat.last_good, problem=beat.problem, since=beat.since, next_step=step)
         return [check] if beat.wanted else []
-
-
-def _house(web: WebSettings) -> House | None:
-    """The house whose accounts people may sign in with, if the settings name one; they name all of it or nothing."""
-    if web.oidc_issuer is None or web.oidc_client_id is None or web.oidc_client_secret is None:
-        return None
-    return House(
-        issuer=str(web.oidc_issuer),
-        client_id=web.oidc_client_id,
-        client_secret=web.oidc_client_secret.get_secret_value(),
-        redirect=f"{str(web.public_url).rstrip('/')}{CAME_BACK}",
-        people=[Person(each.role, each.address, each.sensitive) for each in web.oidc_people],
-    )
 
 
 def _account(calls: Mapping[str, Any], forecast: Forecast | None) -> Account:

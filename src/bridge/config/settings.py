@@ -366,7 +366,7 @@ def _problem(error: ErrorDetails) -> Problem:
     name = PREFIX + "__".join(path).upper()
     variable = _VARIABLES.get(name)
     found = "something else" if (variable and variable.secret) or "@" in str(given) else describe(given)
-    hint = _where_to_set(name) if variable else ""
+    hint = _where_to_set(name) if variable else f"Correct {name}." if name.startswith(_KEYED) else ""
     if error["type"] == "value_error":
         what, *hints = error["ctx"]["error"].args
         hint = "".join(hints) or hint

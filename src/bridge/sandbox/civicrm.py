@@ -90,6 +90,7 @@ class CiviCRM:
     ) -> None:
         self.site = Site(clock, zone, VERSIONS[version], custom_triggers=custom_triggers)
         self.in_maintenance = False
+        self.authx = True  # whether that extension is on: without it there is no way in for a key
         self._lock = threading.RLock()
         self._errors = 0
 
@@ -114,7 +115,7 @@ class CiviCRM:
         response = self._answer(request)
         return Response(response.status, response.body, (*response.headers, COOKIE, NO_STORE))
 
-    def fail(self, request: Request, fault: Fault) -> Response:
+    def fail(self, request: Request, fault: Fault) -> Response:  # noqa: PLR0911  # one for each kind
         """The pages and envelopes of a CiviCRM host in trouble."""
         match fault.kind:
             case FaultKind.STATUS_500_ENVELOPE:
@@ -126,6 +127,10 @@ class CiviCRM:
             case FaultKind.HTML_403:
                 page = Response.html("<html><title>Just a moment...</title></html>", 403)
                 return Response(403, page.body, (*page.headers, ("cf-ray", "8f0sandbox0000-EWR")))
+            case FaultKind.WALL:
+                return Response(401, b"", (("WWW-Authenticate", 'Basic realm="staging"'),))
+            case FaultKind.REDIRECT:
+                return Response(301, b"", (("Location", f"https://www.federation.example{request.path}"),))
             case FaultKind.STATUS_429:
                 page = Response.html("<html><head><title>429 Too Many Requests</title></head></html>", 429)
                 return Response(429, page.body, (*page.headers, ("Retry-After", "1")))
@@ -144,7 +149,8 @@ class CiviCRM:
         version = self.site.version
         call = call_of(request)
         path = api_path(request)
-        if call is None and not path.startswith("/civicrm/"):
+        nothing = call is None and not path.startswith("/civicrm/")
+        if nothing or (path.startswith("/civicrm/authx") and not self.authx):
             return Response.html("<!doctype html><title>Page not found</title>", 404)
         try:
             caller = caller_of(request, version)

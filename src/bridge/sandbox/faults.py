@@ -22,6 +22,8 @@ class FaultKind(StrEnum):
     STATUS_500_ENVELOPE = "status_500_envelope"  # a refusal in the service's own error form
     STATUS_500_HTML = "status_500_html"  # the host's page for a crash, not the service's
     HTML_403 = "html_403"  # a firewall's challenge page
+    WALL = "wall"  # a password is asked for before the site
+    REDIRECT = "redirect"  # the site sends every call to its other address
     STATUS_429 = "status_429"  # too many requests in this second
     BILLING_429 = "billing_429"  # the month's API quota is used up
     PARTIAL_WRITE = "partial_write"  # the first half of a batch is written, then the host gives up

@@ -27,8 +27,11 @@ BOT_USER, BOT_ID, TEAM, APP = "U0BRIDGE", "B0BRIDGE", "T0SANDBOX", "A0BRIDGE"
 SCOPES = frozenset(
     {
         "chat:write",
+        "commands",
         "channels:history",
         "channels:read",
+        "groups:history",
+        "groups:read",
         "files:write",
         "users:read",
         "users:read.email",
@@ -157,6 +160,10 @@ class Slack:
             channel = Channel(f"C{len(self.channels) + 1:08}", name, member)
             self.channels[name] = channel
             return channel
+
+    def granted(self, *, to_app: bool) -> list[str]:
+        """The scopes of the app-level token, or of the bot's."""
+        return sorted(each for each in self.scopes if each.startswith("connections:") is to_app)
 
     def revoke(self) -> None:
         """Takes the app's tokens away, as an administrator does."""

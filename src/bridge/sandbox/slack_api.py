@@ -31,6 +31,7 @@ _MOST_MARKDOWN_TEXT = 12_000
 _MOST_METADATA = 16_000  # Slack says only that there is a limit
 _PAGE = 100
 _TRIGGER_SECONDS = 3.0
+_OF_THE_APP = "connections:write"  # the one scope of the app-level token; the others are the bot's
 _JSON_ARGUMENTS = ("blocks", "attachments", "metadata", "files", "view")
 
 Arguments = dict[str, Any]
@@ -58,7 +59,7 @@ class SlackApi:
             "users.lookupByEmail": ("users:read.email", self._user_by_email),
             "usergroups.users.list": ("usergroups:read", self._usergroup),
             "views.open": ("", self._open_view),
-            "apps.connections.open": ("connections:write", self._open_connection),
+            "apps.connections.open": (_OF_THE_APP, self._open_connection),
         }
 
     def route(self, request: Request) -> str:
@@ -98,13 +99,15 @@ class SlackApi:
         arguments = _arguments(request)
         try:
             self._check_token(request, arguments, scope)
-            return Response.json({"ok": True, **method(arguments, request)})
+            granted = (("X-OAuth-Scopes", ",".join(self.slack.granted(to_app=scope == _OF_THE_APP))),)
+            return Response.json({"ok": True, **method(arguments, request)}, headers=granted)
         except _TooFast:
             return _too_fast(webhook=False)
         except SlackError as refused:
             answer: dict[str, Any] = {"ok": False, "error": refused.word}
             if refused.word == "missing_scope":
-                answer |= {"needed": scope, "provided": ",".join(sorted(self.slack.scopes))}
+                provided = self.slack.granted(to_app=scope == _OF_THE_APP)
+                answer |= {"needed": scope, "provided": ",".join(provided)}
             if refused.messages:
                 answer["response_metadata"] = {"messages": refused.messages}
             return Response.json(answer)
@@ -117,7 +120,7 @@ class SlackApi:
             raise SlackError("invalid_auth")
         if self.slack.revoked:
             raise SlackError("token_revoked")
-        if (token == APP_TOKEN) is not (scope == "connections:write"):
+        if (token == APP_TOKEN) is not (scope == _OF_THE_APP):
             raise SlackError("not_allowed_token_type")
         if scope and scope not in self.slack.scopes:
             raise SlackError("missing_scope")

@@ -66,6 +66,7 @@ _UNSETTLED = frozenset({"internal_error", "fatal_error", "request_timeout", "ser
 _NEVER_LEFT = (ConnectionRefusedError, socket.gaierror, ssl.SSLCertVerificationError)
 _TOO_MANY = 429
 _MOST_PAGES = 10
+_SCOPES = "x-oauth-scopes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,10 @@ class Poster(Protocol):
 
     def identity(self) -> str:
         """Who we are there, in a few words. AuthRejected or Unavailable if nobody says so."""
+        ...
+
+    def scopes(self) -> frozenset[str] | None:
+        """What we may do there; None where nobody says so. AuthRejected or Unavailable if nobody answers."""
         ...
 
     def reach(self, channel: str) -> None:
@@ -188,6 +193,16 @@ class Bot:
         """The bot's name and its workspace."""
         answer = self._read("auth.test", {})
         return f"signed in as {answer.get('user')} of {answer.get('team')}"
+
+    def scopes(self) -> frozenset[str] | None:
+        """The token's scopes, which Slack tells in a header of every answer; None where it does not."""
+        try:
+            with our_errors():
+                headers = self._web.api_call("auth.test", http_verb="GET").headers
+        except OutcomeUnknown as lost:
+            raise Unavailable("Slack did not answer auth.test.") from lost
+        told = next((value for name, value in headers.items() if name.lower() == _SCOPES), None)
+        return None if told is None else frozenset(each.strip() for each in str(told).split(",") if each.strip())
 
     def reach(self, channel: str) -> None:
         """Raises ConfigError if the channel is not there or the app is not in it; says nothing where the app may not look."""
@@ -282,6 +297,9 @@ class Hook:
     def identity(self) -> str:
         """That a webhook is set: it cannot be asked without posting."""
         return "a webhook is set; it posts to its own channel, without threads or edits"
+
+    def scopes(self) -> None:
+        """A webhook has none."""
 
     def reach(self, channel: str) -> None:
         """A webhook has a channel of its own."""

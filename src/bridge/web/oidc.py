@@ -22,6 +22,9 @@ from bridge.ports import Clock
 
 _GOOGLE = "https://accounts.google.com"
 _ALGORITHMS = ("RS256", "ES256", "PS256")
+_STRANGER = ("invalid_client", "unauthorized_client")
+_ELSEWHERE = ("redirect_uri_mismatch", "invalid_redirect_uri")
+"""Words of token endpoints: the first two are RFC 6749's, the others Google's and what some houses say."""
 _SECONDS = 10.0
 _LEEWAY_SECONDS = 60
 
@@ -84,6 +87,27 @@ class House:
         }
         return f"{self._described()['authorization_endpoint']}?{urlencode(asked)}"
 
+    def prove(self) -> None:
+        """Look whether the house is there and knows us, by asking it about a code that nobody was given (RFC 6749, 5.2).
+
+        Raises Unavailable or AuthRejected, each with the setting to mend.
+        """
+        try:
+            described = self._described()
+        except (Unavailable, AuthRejected) as error:
+            raise type(error)(error.message, next_step="check BRIDGE_WEB__OIDC_ISSUER, and the network.") from error
+        word = _refusal(*self._asking(described, Attempt.new(), "none"))
+        if word in _STRANGER:
+            raise AuthRejected(
+                f"{self.issuer} does not know bridge by this id and secret ({word}).",
+                next_step="check BRIDGE_WEB__OIDC_CLIENT_ID, and renew BRIDGE_WEB__OIDC_CLIENT_SECRET there.",
+            )
+        if word in _ELSEWHERE:
+            raise AuthRejected(
+                f"{self.issuer} would send nobody back to {self.redirect} ({word}).",
+                next_step=f"register {self.redirect} there as the redirect address, or correct BRIDGE_WEB__PUBLIC_URL.",
+            )
+
     def email(self, attempt: Attempt, state: str, code: str, clock: Clock) -> str:
         """The proven address of whoever came back with this code. Raises AuthRejected for what is not proven, Unavailable."""
         if not hmac.compare_digest(state.encode(), attempt.state.encode()):
@@ -116,6 +140,11 @@ class House:
         return found
 
     def _token(self, described: Mapping[str, Any], attempt: Attempt, code: str) -> str:
+        address, sent = self._asking(described, attempt, code)
+        return str(_json(httpx.post, address, **sent).get("id_token", ""))
+
+    def _asking(self, described: Mapping[str, Any], attempt: Attempt, code: str) -> tuple[str, dict[str, Any]]:
+        """Where a code is turned into a token, and what is sent there: in the form the house takes our secret in."""
         body = {
             "grant_type": "authorization_code",
             "code": code,
@@ -124,10 +153,8 @@ class House:
         }
         own = {"client_id": self.client_id, "client_secret": self.client_secret}
         if "client_secret_post" in described.get("token_endpoint_auth_methods_supported", ()):
-            found = _json(httpx.post, described["token_endpoint"], data={**body, **own})
-        else:
-            found = _json(httpx.post, described["token_endpoint"], data=body, auth=(self.client_id, self.client_secret))
-        return str(found.get("id_token", ""))
+            return described["token_endpoint"], {"data": {**body, **own}}
+        return described["token_endpoint"], {"data": body, "auth": (self.client_id, self.client_secret)}
 
     def _claims(self, described: Mapping[str, Any], token: str, attempt: Attempt, clock: Clock) -> Mapping[str, Any]:
         """What the token says, once its signature, issuer, audience, nonce and time hold."""
@@ -150,6 +177,21 @@ class House:
         if isinstance(claims["aud"], list) and len(claims["aud"]) > 1 and claims.get("azp") != self.client_id:
             raise AuthRejected("The other house's word is for somebody else.")
         return claims
+
+
+def _refusal(address: str, sent: Mapping[str, Any]) -> str:
+    """The word with which a code is refused, "" where there is none. Raises Unavailable."""
+    try:
+        said = httpx.post(address, timeout=_SECONDS, follow_redirects=False, headers={"Accept": "application/json"}, **sent)
+        found = said.json()
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise Unavailable(
+            f"{urlsplit(address).hostname} could not be reached to sign somebody in.", next_step="check the network."
+        ) from error
+    except ValueError:
+        return ""
+    word = found.get("error") if isinstance(found, dict) else ""
+    return word if isinstance(word, str) else ""
 
 
 def _json(ask: Any, address: str, **more: Any) -> Mapping[str, Any]:
