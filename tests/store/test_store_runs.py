@@ -2,13 +2,16 @@
 
 import datetime as dt
 import threading
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from bridge.core.record import PerSide
+from bridge.core.plan import Written
+from bridge.core.record import Link, PerSide
 from bridge.errors import RunInProgress, StoreError
-from bridge.ports import RunState
-from store.store_builders import START, State, a_change, a_plan, the_mapping
+from bridge.ports import RunState, Settlement
+from store.store_builders import ANA, START, State, a_change, a_plan, the_mapping
 
 
 def test_a_run_is_open_until_it_is_finished_and_tells_how_it_ended(state: State) -> None:
@@ -66,6 +69,56 @@ def test_a_lease_that_is_renewed_does_not_expire(state: State) -> None:
             state.clock.forward(seconds=90)
             lease.check()
         with pytest.raises(RunInProgress), state.again().runs.lease("groups", "second"):
+            pass
+
+
+def test_a_bulk_that_takes_minutes_to_store_does_not_cost_the_run_its_lease(state: State) -> None:
+    """The first run of a large membership stores everything in one transaction, while nobody can renew the lease's row."""
+    store, waiting = state.store, state.again()
+    mapping, outcomes, others = the_mapping(), [], []
+
+    def take() -> None:
+        try:
+            with waiting.runs.lease("groups", "second"):
+                outcomes.append("taken")
+        except RunInProgress:
+            outcomes.append("refused")
+
+    class Slow(dict[Link, dict[str, str]]):
+        """What was agreed, and takes five minutes to be told: meanwhile somebody else would take over."""
+
+        def items(self) -> Any:
+            state.clock.forward(minutes=5)
+            others.append(threading.Thread(target=take))
+            others[-1].start()
+            return super().items()
+
+    run = store.runs.start("groups", mode="correct", kind="sweep", by="")
+    with store.runs.lease("groups", "first") as lease:
+        store.knowledge.store(mapping, a_plan(links=(ANA,), agreed=Slow({ANA: {"email": "a@coop.org"}})), lease)
+        [other] = others
+        other.join()
+        assert outcomes == ["refused"]
+        store.journal.intend(run, [a_change()], lease)  # the run goes on
+    with waiting.runs.lease("groups", "second"):
+        pass
+
+
+def test_a_batch_that_takes_minutes_to_store_does_not_either(state: State) -> None:
+    store, other = state.store, state.again()
+
+    class Slow(list[Any]):
+        def __iter__(self) -> Iterator[Any]:
+            state.clock.forward(minutes=5)
+            return super().__iter__()
+
+    run = store.runs.start("groups", mode="correct", kind="sweep", by="")
+    with store.runs.lease("groups", "first") as lease:
+        [entry] = store.journal.intend(run, Slow([a_change()]), lease)
+        with pytest.raises(RunInProgress), other.runs.lease("groups", "second"):
+            pass
+        store.journal.settle(the_mapping(), Slow([Settlement(entry=entry, written=Written.DONE)]), lease)
+        with pytest.raises(RunInProgress), other.runs.lease("groups", "second"):
             pass
 
 

@@ -20,7 +20,7 @@ from bridge.store.cells import Packed, pack_change, unpack_change
 from bridge.store.cipher import Vault
 from bridge.store.database import Database
 from bridge.store.knowledge import add_links, link_numbers
-from bridge.store.lease import fence
+from bridge.store.lease import fenced
 from bridge.store.schema import journal, runs
 
 _log = structlog.get_logger()
@@ -40,8 +40,9 @@ class SqlJournal:
     def intend(self, run: int, changes: Sequence[Change], lease: Lease, *, by: str = "") -> Sequence[int]:
         """Record intents before anything is sent; one id per change, in order, in one transaction."""
         now = self._clock()
-        with self._database.writing() as connection:
-            fence(connection, _mapping_of(connection, run), lease, now)
+        with self._database.reading() as connection:
+            mapping = _mapping_of(connection, run)
+        with fenced(self._database, mapping, lease, self._clock) as connection:
             return [self._intend(connection, {"run": run, "intent_at": now, "by": by}, change) for change in changes]
 
     def _intend(self, connection: Connection, about: dict[str, object], change: Change) -> int:
@@ -53,8 +54,7 @@ class SqlJournal:
 
     def settle(self, mapping: FieldMapping, settlements: Sequence[Settlement], lease: Lease) -> None:
         """Outcomes, links, bases and stops, in one transaction. Raises StoreError for an entry that is settled already."""
-        with self._database.writing() as connection:
-            fence(connection, mapping.name, lease, self._clock())
+        with fenced(self._database, mapping.name, lease, self._clock) as connection:
             for settlement in settlements:
                 self._close(connection, settlement)
                 if settlement.link is not None or settlement.bases or settlement.stops:

@@ -16,7 +16,7 @@ from bridge.errors import ConfigError
 from bridge.ports import Clock, Lease
 from bridge.store.bases import Bases
 from bridge.store.database import Database, insert_into
-from bridge.store.lease import fence
+from bridge.store.lease import fenced
 from bridge.store.schema import apart, links, mappings, pins, watermarks
 
 
@@ -77,8 +77,7 @@ class SqlKnowledge:
 
         A link that a person took apart or made otherwise since the run began is left as the person wants it.
         """
-        with self._database.writing() as connection:
-            fence(connection, mapping.name, lease, self._clock())
+        with fenced(self._database, mapping.name, lease, self._clock) as connection:
             add_links(connection, mapping.name, plan.links, self._clock())
             numbers = link_numbers(connection, mapping.name)
             agreed = {numbers[link]: cells for link, cells in plan.agreed.items() if link in numbers}
@@ -89,8 +88,7 @@ class SqlKnowledge:
         """Keep the half marks of the plan's pairs of which the ledger has been told."""
         if not plan.told:
             return
-        with self._database.writing() as connection:
-            fence(connection, mapping.name, lease, self._clock())
+        with fenced(self._database, mapping.name, lease, self._clock) as connection:
             numbers = link_numbers(connection, mapping.name)
             self._bases.mark(connection, {numbers[link]: half for link, half in plan.told.items() if link in numbers})
 
@@ -102,21 +100,18 @@ class SqlKnowledge:
             "digest": mapping.digest,
             "scope": mapping.scope_digest,
         }
-        with self._database.writing() as connection:
-            fence(connection, mapping.name, lease, self._clock())
+        with fenced(self._database, mapping.name, lease, self._clock) as connection:
             row = insert_into(connection, mappings).values(mapping=mapping.name, **last)
             connection.execute(row.on_conflict_do_update(index_elements=["mapping"], set_=last))
 
     def set_absent(self, mapping: str, absent: Collection[Link], lease: Lease) -> None:
         """Replace the set of absent links."""
-        with self._database.writing() as connection:
-            fence(connection, mapping, lease, self._clock())
+        with fenced(self._database, mapping, lease, self._clock) as connection:
             _mark_absent(connection, mapping, frozenset(absent))
 
     def move_link(self, mapping: str, old: Link, new: Link, lease: Lease) -> None:
         """After a merge: the base goes with it. Raises ConfigError if the winner is linked to somebody else."""
-        with self._database.writing() as connection:
-            fence(connection, mapping, lease, self._clock())
+        with fenced(self._database, mapping, lease, self._clock) as connection:
             _refuse_if_taken(connection, mapping, new, but=old)
             connection.execute(
                 update(links).where(*_is(mapping, old)).values(civicrm=new.civicrm, airtable=new.airtable, absent=False)
@@ -181,8 +176,7 @@ class SqlKnowledge:
 
     def set_watermark(self, mapping: str, side: Side, at: dt.datetime, lease: Lease) -> None:
         """Move the watermark; only after a complete, stored pull."""
-        with self._database.writing() as connection:
-            fence(connection, mapping, lease, self._clock())
+        with fenced(self._database, mapping, lease, self._clock) as connection:
             row = insert_into(connection, watermarks).values(mapping=mapping, side=side.value, at=at)
             connection.execute(row.on_conflict_do_update(index_elements=["mapping", "side"], set_={"at": at}))
 

@@ -22,6 +22,7 @@ from bridge.store.schema import leases
 
 TTL = dt.timedelta(minutes=2)
 _HEARTBEAT = TTL / 4
+_SOON = dt.timedelta(seconds=1)
 
 _log = structlog.get_logger()
 
@@ -37,12 +38,27 @@ class HeldLease:
 
     def check(self) -> None:
         """Renew; raise RunInProgress if another process has taken over."""
-        with self._database.writing() as connection:
-            fence(connection, self._mapping, self, self._clock())
+        with fenced(self._database, self._mapping, self, self._clock):
+            pass
 
 
-def fence(connection: Connection, mapping: str, lease: Lease, now: dt.datetime) -> None:
-    """Prove inside a transaction that `lease` still holds `mapping`, and renew it. Raises RunInProgress if it does not.
+@contextmanager
+def fenced(database: Database, mapping: str, lease: Lease, clock: Clock) -> Iterator[Connection]:
+    """A transaction that writes under `lease`: proven at its start, and renewed at its end if it took long.
+
+    Nobody else can renew meanwhile, for the lease's row is locked, and whoever waits for it sees only what the end leaves: a
+    first run of a large membership may store for minutes, and would else end with an expired lease. Raises RunInProgress.
+    """
+    with database.writing() as connection:
+        began = clock()
+        _fence(connection, mapping, lease, began)
+        yield connection
+        if clock() - began >= _HEARTBEAT:
+            _fence(connection, mapping, lease, clock())
+
+
+def _fence(connection: Connection, mapping: str, lease: Lease, now: dt.datetime) -> None:
+    """Prove inside a transaction that `lease` still holds `mapping`, and renew it; RunInProgress if it does not.
 
     The row stays locked until the transaction ends, so nobody can take over between the proof and the writes.
     """
@@ -77,20 +93,24 @@ def held(database: Database, clock: Clock, mapping: str, holder: str) -> Iterato
 
 
 def _renew(lease: HeldLease, done: threading.Event) -> None:
-    while not done.wait(_HEARTBEAT.total_seconds()):
+    pause = _HEARTBEAT
+    while not done.wait(pause.total_seconds()):
         try:
             lease.check()
+            pause = _HEARTBEAT
         except RunInProgress:
             return  # the next write of the run finds out for itself
         except BridgeError as error:
+            pause = _SOON  # a long transaction may hold SQLite's one lock: be there when it ends
             _log.warning("lease.not_renewed", error=type(error).__name__)
 
 
 def _take(database: Database, clock: Clock, mapping: str, holder: str) -> int:
-    now, me = clock(), this_process()
+    me = this_process()
     with database.writing() as connection:
         connection.execute(insert_into(connection, leases).values(mapping=mapping, token=0).on_conflict_do_nothing())
         row = connection.execute(select(leases).where(leases.c.mapping == mapping).with_for_update()).one()
+        now = clock()  # whoever waited for the row waited for what was stored under it
         if _is_held(row, now):
             raise RunInProgress(
                 f"{mapping} is being run by {row.holder} since {row.since:%Y-%m-%d %H:%M:%S} UTC.",

@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from bridge.ports import Clock, Lease, Notice
 from bridge.store.database import Database, insert_into
-from bridge.store.lease import fence
+from bridge.store.lease import fenced
 from bridge.store.schema import notices as _table
 
 
@@ -40,8 +40,7 @@ class SqlNotices:
             }
             for each in notices
         ]
-        with self._database.writing() as connection:
-            fence(connection, mapping, lease, self._clock())
+        with fenced(self._database, mapping, lease, self._clock) as connection:
             added = insert_into(connection, _table)
             replaced = {name: added.excluded[name] for name in ("seen", "sent", "sent_at")}
             upsert = added.on_conflict_do_update(index_elements=["place", "fingerprint"], set_=replaced)
