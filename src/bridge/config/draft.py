@@ -13,6 +13,7 @@ from pydantic import BaseModel, Tag, ValidationError
 from pydantic_core import ErrorDetails
 
 from bridge.config.problems import Problems, describe, expected, listed, nearest, suggest
+from bridge.config.prose import described
 from bridge.config.shape import MappingShape
 from bridge.config.tree import Trail, Tree, read
 from bridge.core.record import Json
@@ -180,8 +181,9 @@ def _keys_at(loc: Sequence[str | int]) -> Iterator[tuple[str, str]]:
     for part in loc:
         shape = _step(shape, part)
     for each in _models(shape):
+        prose = described(each)  # of a file that is wrong, so it may take its time
         for name, info in each.model_fields.items():
-            yield info.alias or name, info.description or ""
+            yield info.alias or name, prose.get(name, "")
 
 
 def _step(shape: Any, part: str | int) -> Any:

@@ -7,6 +7,7 @@ import json
 import textwrap
 from pathlib import Path
 
+from bridge.config.prose import DescribedSchema
 from bridge.config.reference import reference
 from bridge.config.settings import SECRETS_DIR, Variable, variables
 from bridge.config.shape import MappingShape
@@ -21,7 +22,7 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def mapping_schema() -> str:
     """The JSON Schema of a mapping file, with every key's description, for editors to complete and check by."""
-    tidied = _tidy(MappingShape.model_json_schema(by_alias=True))
+    tidied = _tidy(MappingShape.model_json_schema(by_alias=True, schema_generator=DescribedSchema))
     schema = {"$schema": _DIALECT, "title": "bridge mapping", **(tidied if isinstance(tidied, dict) else {})}
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 

@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 
 from bridge.config.people import WebPerson, WebToken, slack_members, web_people, web_tokens
 from bridge.config.problems import describe, listed, nearest, suggest
+from bridge.config.prose import described
 from bridge.config.scalars import Channel, Zone, matching
 from bridge.core.mapping import Mode
 from bridge.errors import ConfigError, Problem
@@ -80,7 +81,7 @@ _OWNER = r"#[\w-]{1,80}|[UWSCG][A-Z0-9]{6,}"
 class Section(BaseModel):
     """A group of settings with one prefix."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class CivicrmSettings(Section):
@@ -200,7 +201,7 @@ class Settings(BaseSettings):
     """All settings. Made by `load` alone; frozen, and its repr shows no secret."""
 
     model_config = SettingsConfigDict(
-        extra="forbid", frozen=True, use_attribute_docstrings=True, enable_decoding=False, validate_default=False
+        extra="forbid", frozen=True, enable_decoding=False, validate_default=False
     )
 
     mode: Mode = Mode.OBSERVE
@@ -288,12 +289,18 @@ class Settings(BaseSettings):
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One environment variable: its name (ending in `<…>` where a word of one's own goes), meaning, default, secrecy."""
+    """One environment variable: its name (ending in `<…>` where a word of one's own goes), default, secrecy."""
 
     name: str
-    meaning: str
     default: str
     secret: bool
+    group: type[BaseModel]
+    field: str
+
+    @property
+    def meaning(self) -> str:
+        """What it is, its unit and why its default."""
+        return " ".join(described(self.group).get(self.field, "").split())
 
 
 def variables() -> Iterator[Variable]:
@@ -302,21 +309,22 @@ def variables() -> Iterator[Variable]:
         annotation = info.annotation
         if isinstance(annotation, type) and issubclass(annotation, Section):
             for inner, inner_info in annotation.model_fields.items():
-                yield _variable(f"{name}__{inner}", inner_info)
+                yield _variable(f"{name}__{inner}", inner_info, annotation, inner)
         else:
-            yield _variable(name, info)
+            yield _variable(name, info, Settings, name)
 
 
-def _variable(name: str, info: Any) -> Variable:
+def _variable(name: str, info: Any, group: type[BaseModel], field: str) -> Variable:
     keyed = "bases" in name or name == "owners"
     word = {"owners": "__<ROLE>", "airtable__bases": "__<ALIAS>"}.get(name, "")
     default = None if keyed else info.get_default(call_default_factory=True)
     shown = default.get_secret_value() if isinstance(default, SecretStr) else default
     return Variable(
         name=f"{PREFIX}{name.upper()}{word}",
-        meaning=" ".join((info.description or "").split()),
         default="" if shown in (None, (), {}) else str(shown),
         secret="Secret" in str(info.annotation) or name in ("web__tokens", "state_key"),
+        group=group,
+        field=field,
     )
 
 

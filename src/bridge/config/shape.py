@@ -282,7 +282,7 @@ class ReportShape(Shape):
 class ExpectShape(BaseModel):
     """What an example should come to: `discrepancies`, and a verdict for each field named."""
 
-    model_config = ConfigDict(extra="allow", strict=True, frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True, defer_build=True)
     __pydantic_extra__: dict[str, Word]
 
     discrepancies: list[Scalar] | None = None

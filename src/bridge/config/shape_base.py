@@ -8,7 +8,7 @@ from bridge.config.scalars import Word
 class Shape(BaseModel):
     """A map whose unknown keys are errors and whose values are never cast."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
 
 class Sentence(Shape):
