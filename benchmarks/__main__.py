@@ -177,19 +177,8 @@ def similar(wanted: Extent) -> dict[str, Any]:
 
 
 def start(wanted: Extent) -> Figures:
-    """Processor seconds of `bridge --help`, of a bare typer command, and of a quiet sync of one small mapping, medians."""
-    commands = {
-        "bridge": [sys.executable, "-m", "bridge", "--help"],
-        "typer": [sys.executable, str(HERE / "a_typer_app.py"), "--help"],
-    }
-    runs: dict[str, list[float]] = {name: [] for name in commands}
-    for _ in range(5):
-        for name, command in commands.items():
-            before = os.times()
-            subprocess.run(command, check=True, capture_output=True)
-            after = os.times()
-            runs[name].append(after.children_user + after.children_system - before.children_user - before.children_system)
-    return {**{name: statistics.median(those) for name, those in runs.items()}, **_ours("quiet", str(wanted.times))}
+    """Processor seconds of commands, of a bare typer command, and of the libraries alone, medians."""
+    return _ours("quiet", str(max(3, wanted.times)))
 
 
 def state(wanted: Extent) -> list[Figures]:

@@ -1,10 +1,15 @@
-"""What a quiet `bridge sync` of one small mapping costs beside waiting: its processor time, start included.
+"""What commands cost beside waiting: processor time from the interpreter's start to its end; above all a quiet `bridge sync`.
 
-python -m benchmarks.quiet [TIMES]
+    python -m benchmarks.quiet [TIMES]
+
+The commands take turns, so that what else the machine does falls on all of them. Their modules are compiled, as they are where
+bridge is installed. *Libraries* is what importing the libraries bridge stands on costs alone, and *again* the same sync as
+`bridge serve` does it: in a process that has done one before.
 """
 
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -17,45 +22,66 @@ from bridge.sandbox import Sandbox
 MAPPING = "benefits-groups"
 COOPS = 60
 
+LIBRARIES = (
+    "typer.main, pydantic_settings, structlog, ruamel.yaml, sqlalchemy, tenacity, httpx, pyairtable, phonenumbers, babel"
+)
+_IMPORT = f"import gc; gc.set_threshold(300_000, 50, 100); import {LIBRARIES}; gc.freeze()"
+_TWICE = """
+import json, sys, time
+from bridge.cli import app
+
+def spent():
+    before = time.process_time()
+    app(sys.argv[1:], standalone_mode=False)
+    return time.process_time() - before
+
+sys.stdout.write(json.dumps([spent(), spent()][1]))
+"""
+
 
 def measure(times: int) -> dict[str, float]:
-    """Processor seconds of `bridge sync`, `bridge plan` and `bridge status`, medians; the first sync is not counted."""
+    """Processor seconds by what was run, medians; the first of each is not counted."""
     shipped = Path(__file__).parents[1] / "mappings" / f"{MAPPING}.yaml"
     with Sandbox(coops=COOPS, workers=300, rate_limit=None) as box, tempfile.TemporaryDirectory() as folder:
         (Path(folder) / shipped.name).write_text(shipped.read_text())
+        ours = {key: value for key, value in os.environ.items() if not key.startswith(("BRIDGE_", "PYTHONDONTWRITEBYTECODE"))}
         environment = {
-            **{key: value for key, value in os.environ.items() if not key.startswith("BRIDGE_")},
+            **ours,
             **{key: value for key, value in box.environment().items() if "SLACK" not in key},
             "BRIDGE_MODE": "correct",
             "BRIDGE_MAPPINGS": folder,
             "BRIDGE_STATE_URL": f"sqlite:///{folder}/bridge.db",
+            "PYTHONPYCACHEPREFIX": f"{folder}/compiled",
         }
 
-        def bridge(*words: str) -> float:
-            return spent(
-                lambda: subprocess.run(
-                    [sys.executable, "-m", "bridge", *words], env=environment, cwd=folder, check=True, capture_output=True
-                )
-            )
+        def run(*words: str) -> str:
+            command = [sys.executable, *words]
+            return subprocess.run(command, env=environment, cwd=folder, check=True, capture_output=True, text=True).stdout
 
-        bridge("sync", MAPPING)
-        return {
-            name: statistics.median(bridge(*words) for _ in range(times))
-            for name, words in {"sync": ("sync", MAPPING), "status": ("status",)}.items()
+        commands: dict[str, Callable[[], float]] = {
+            "typer": lambda: spent(lambda: run(str(Path(__file__).parent / "a_typer_app.py"), "--help")),
+            "bridge": lambda: spent(lambda: run("-m", "bridge", "--help")),
+            "status": lambda: spent(lambda: run("-m", "bridge", "status")),
+            "libraries": lambda: spent(lambda: run("-c", _IMPORT)),
+            "sync": lambda: spent(lambda: run("-m", "bridge", "sync", MAPPING)),
+            "again": lambda: float(run("-c", _TWICE, "sync", MAPPING).splitlines()[-1]),
         }
+        commands["sync"]()
+        found = [{name: command() for name, command in commands.items()} for _ in range(times + 1)][1:]
+    return {name: statistics.median(each[name] for each in found) for name in commands}
 
 
 def spent(run: Callable[[], object]) -> float:
     """Processor seconds of the processes that `run` starts and waits for."""
-    before = os.times()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     run()
-    after = os.times()
-    return after.children_user + after.children_system - before.children_user - before.children_system
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def main() -> None:
     """Print the measures as JSON."""
-    print(json.dumps(measure(int(sys.argv[1]) if len(sys.argv) > 1 else 3)))
+    print(json.dumps(measure(int(sys.argv[1]) if len(sys.argv) > 1 else 5)))
 
 
 if __name__ == "__main__":

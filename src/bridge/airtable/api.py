@@ -24,6 +24,7 @@ from bridge.airtable.pace import PENALTY_SECONDS, Pace
 from bridge.airtable.pulls import Pulls
 from bridge.errors import QuotaExhausted, RateLimited, Unavailable, UnexpectedAnswer
 from bridge.ports import Calls, Clock, Slots
+from bridge.trust import certificates
 
 log = structlog.get_logger()
 
@@ -56,7 +57,9 @@ class Api(pyairtable.Api):
         super().__init__(token, retry_strategy=None, endpoint_url=url)
         self.pulls = Pulls()
         self.session.close()
-        self._http = httpx.Client(headers={"Authorization": f"Bearer {token}"}, timeout=TIMEOUTS, trust_env=False)
+        self._http = httpx.Client(
+            headers={"Authorization": f"Bearer {token}"}, timeout=TIMEOUTS, verify=certificates(), trust_env=False
+        )
         self._calls = calls
         self._clock = clock
         self._pace = Pace(slots, clock=now, sleep=sleep)

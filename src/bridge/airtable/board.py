@@ -240,7 +240,7 @@ class AirtableBoard:
         """The entry's row, in the columns that there are. No cell of a record is in it but what a rule's own words name."""
         found = entry.discrepancy
         sentence = self._language.discrepancy(entry, self._mapping)
-        addresses = [self._address(found.mapping, side, native) for side, native in found.ids if native is not None]
+        addresses = (self._address(found.mapping, side, native) for side, native in found.ids if native is not None)
         told: Mapping[str, Json] = {
             "fingerprint": entry.fingerprint,
             "name": self._language.called(found, self._mapping),

@@ -32,8 +32,6 @@ from bridge.core.sight import SOURCE
 from bridge.errors import BridgeError, ConfigError, Problem, RunInProgress
 from bridge.language import Language
 from bridge.ports import Clock, Progress, Remote, RunState, Store, silent
-from bridge.service import explain as explaining
-from bridge.service import undo as undoing
 from bridge.service.approve import approve, find
 from bridge.service.order import Kind, Means, Order, Result
 from bridge.service.run import run
@@ -46,6 +44,8 @@ if TYPE_CHECKING:
     from bridge.civicrm.client import CivicrmClient
     from bridge.civicrm.sweeps import Sweeps
     from bridge.heartbeat import Heartbeat
+    from bridge.service.explain import Explanation
+    from bridge.service.undo import Prepared
 
 MONTHLY_CALLS: Mapping[str, int | None] = {"free": 1_000, "team": 100_000, "business": None}
 """Airtable's calls a month and workspace by plan (support article on API call limits, 2024-11); None: no cap."""
@@ -349,30 +349,36 @@ class App:
         with self.one_run():
             return self.show(approve(stored, order, self.one(stored.mapping), means))[0]
 
-    def prepare_undo(self, number: int, record: tuple[Side, str] | None, field: str | None) -> undoing.Prepared:
+    def prepare_undo(self, number: int, record: tuple[Side, str] | None, field: str | None) -> "Prepared":
         """What taking back a run would do. Raises ConfigError for a run that is none or wrote nothing."""
+        from bridge.service.undo import prepare
+
         found = self.store.runs.get(number)
         if found is None:
             raise ConfigError(f"There is no run {number}.", next_step="`bridge runs` lists them.")
         with self.one_run():
-            return undoing.prepare(number, self.one(found.mapping), self.means(), record=record, field_name=field)
+            return prepare(number, self.one(found.mapping), self.means(), record=record, field_name=field)
 
-    def undo(self, prepared: undoing.Prepared, *, by: str = "") -> Result:
+    def undo(self, prepared: "Prepared", *, by: str = "") -> Result:
         """Take back what was prepared."""
+        from bridge.service.undo import undo
+
         order = Order(mode=self.settings.mode, by=by or self.login, kind=Kind.UNDO)
         with self.one_run():
-            return self.show(undoing.undo(prepared, order, self.means()))[0]
+            return self.show(undo(prepared, order, self.means()))[0]
 
-    def explain(self, record: tuple[Side, str], name: str | None) -> list[explaining.Explanation]:
+    def explain(self, record: tuple[Side, str], name: str | None) -> "list[Explanation]":
         """The record as each mapping that holds it sees it."""
+        from bridge.service.explain import explain
+
         order = Order(mode=Mode.OBSERVE, by=self.login, kind=Kind.RECORD, record=record)
         mappings = self.named([name]) if name else self._holding(record, self.mappings)
-        found: list[explaining.Explanation] = []
+        found: list[Explanation] = []
         last: ConfigError | None = None
         with self.one_run():
             for mapping in mappings:
                 try:
-                    found.append(explaining.explain(order, mapping, self.means()))
+                    found.append(explain(order, mapping, self.means()))
                 except ConfigError as error:
                     last = error
         if not found and last is not None:

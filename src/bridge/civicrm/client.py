@@ -22,6 +22,7 @@ from bridge.civicrm.wire import Answer, Identity
 from bridge.core.record import Json
 from bridge.errors import AuthRejected, ConfigError, OutcomeUnknown, RequestRejected, Unavailable, UnexpectedAnswer
 from bridge.retry import reads
+from bridge.trust import certificates
 
 T = TypeVar("T")
 Params = Mapping[str, Any]
@@ -127,6 +128,7 @@ class CivicrmClient:
             headers=_headers(api_key, site_key, proxy_auth),
             cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
             timeout=timeout,
+            verify=certificates(),
             follow_redirects=False,
         )
 

@@ -200,9 +200,7 @@ class KeepSettings(Section):
 class Settings(BaseSettings):
     """All settings. Made by `load` alone; frozen, and its repr shows no secret."""
 
-    model_config = SettingsConfigDict(
-        extra="forbid", frozen=True, enable_decoding=False, validate_default=False
-    )
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, enable_decoding=False, validate_default=False)
 
     mode: Mode = Mode.OBSERVE
     """`observe` plans and reports; `correct` also writes, for mappings whose own mode says so. Default observe: nothing is
