@@ -73,6 +73,23 @@ def test_a_breach_of_a_limit_is_a_sentence_with_what_was_found_and_the_bound(lim
     assert share.message == f"10 of 30 {said} in Airtable: 33.3 %, at most 12.5 % without a person."
 
 
+@pytest.mark.parametrize(
+    ("limit", "made", "said"),
+    [
+        ("updates", a_change(), "record to update"),
+        ("creates", a_change(Action.CREATE), "record to create"),
+        ("clears", a_change(clears=1), "cell to clear"),
+    ],
+)
+def test_one_is_counted_as_one(limit: str, made: Change, said: str) -> None:
+    alone = facts(population=Population(now=PerSide(1, 1), last=PerSide(None, None)))
+    [count, share] = judge(guarded(**{limit: Limit(count=0, share=0.5, floor=0)}), [made], alone)
+    assert count.message == f"1 {said} in Airtable, at most 0 without a person."
+    assert share.message == f"1 of 1 {said} in Airtable: 100 %, at most 50 % without a person."
+    [shrunken] = judge(guarded(shrink=0.5), [], facts(population=Population(now=PerSide(1, 30), last=PerSide(10, 30))))
+    assert shrunken.message == "CiviCRM has 1 record, 10 at the last complete sweep: 90 % fewer."
+
+
 def test_only_airtable_calls_count_against_the_quota() -> None:
     assert judge(guarded(), [a_change()], facts(calls=PerSide(9, 3), quota_left=3)) == ()
     [breach] = judge(guarded(), [a_change()], facts(calls=PerSide(1, 3), quota_left=2))
@@ -300,4 +317,5 @@ def test_the_text_of_what_was_not_pulled_says_nothing_of_what_was_seen() -> None
 )
 def test_a_pull_says_what_it_saw_even_where_that_is_nothing(now: PerSide[int], complete: bool) -> None:
     plan = a_plan(population=Population(now=now), complete=complete)
-    assert f"Seen: {now.civicrm} records in CiviCRM, {now.airtable} in Airtable.\n" in text(plan)
+    records = "record" if now.civicrm == 1 else "records"
+    assert f"Seen: {now.civicrm} {records} in CiviCRM, {now.airtable} in Airtable.\n" in text(plan)

@@ -130,6 +130,13 @@ def test_a_person_with_a_write_in_doubt_is_not_forgotten_before_it_is_settled(st
     assert store.knowledge.load(the_mapping()).links == {ANA, BEN}
 
 
+@pytest.mark.parametrize(("side", "native"), [(Side.AIRTABLE, ANA.airtable), (Side.CIVICRM, ANA.civicrm)])
+def test_a_person_who_was_forgotten_already_has_nothing_left_to_forget(state: State, side: Side, native: str) -> None:
+    fill(state.store)
+    assert sum(state.store.forget(side, native).values()) > 0
+    assert sum(state.store.forget(side, native).values()) == 0
+
+
 def test_a_record_nobody_knows_is_forgotten_without_a_trace(state: State) -> None:
     fill(state.store)
     assert set(state.store.forget(Side.CIVICRM, "999").values()) == {0}

@@ -3,14 +3,16 @@
 import json
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
+from sqlalchemy import text
 from typer.testing import CliRunner
 
 from bridge.cli import app as command
 from bridge.core.record import Side
-from bridge.errors import ConfigError
+from bridge.errors import ConfigError, Problem
+from bridge.store import check
 from bridge.store.cipher import Vault, key_name, parse_keys
 from bridge.store.rekey import Rekeyed
 from store.store_builders import ANA, BEN, KEY, NEW_KEY, State, a_plan, raw_bytes
@@ -175,3 +177,61 @@ def test_the_command_names_a_key_that_is_missing_and_no_key_itself(environment: 
     assert "may now hold the first key alone" not in told.stdout
     assert KEY not in told.output
     assert NEW_KEY not in told.output
+
+
+# ── whether everything still opens ──
+
+
+def keyless(findings: Sequence[Problem]) -> list[str]:
+    return [str(each) for each in findings if each.where == "keys"]
+
+
+def test_a_check_says_nothing_of_keys_while_they_open_everything(state: State) -> None:
+    use(state.again(KEY))
+    assert keyless(check(state.url, [KEY])) == []
+    assert keyless(check(state.url, [NEW_KEY, KEY])) == []
+
+
+def test_a_check_names_the_key_that_was_let_go_too_early_and_where_it_is_missed(state: State) -> None:
+    use(state.again(KEY))
+    state.again(NEW_KEY, KEY)  # the state is opened with the new key in front, and nothing is encrypted anew
+    before = raw_rows(state)
+    [told] = keyless(check(state.url, [NEW_KEY]))
+    assert OLD_NAME in told
+    assert all(table in told for table in ("bases", "stops", "journal", "plans"))
+    assert "bridge db rekey" in told
+    assert raw_rows(state) == before
+    state.again(NEW_KEY, KEY).rekey()
+    assert keyless(check(state.url, [NEW_KEY])) == []
+
+
+def test_a_check_without_the_key_of_the_state_says_so(state: State) -> None:
+    use(state.again(KEY))
+    [told] = keyless(check(state.url, []))
+    assert OLD_NAME in told
+    assert "BRIDGE_STATE_KEY" in told
+
+
+@pytest.mark.parametrize("damage", ["substr(value, 1, length(value) - 8) || 'AAAAAAA='", "substr(value, 1, length(value) - 7)"])
+def test_a_check_tells_damage_from_a_key_that_is_missing(state: State, damage: str) -> None:
+    use(state.again(KEY))
+    with state.store.database.writing() as connection:
+        connection.execute(text(f"UPDATE bases SET value = {damage} WHERE sealed"))  # noqa: S608  # two of our own
+    [told] = keyless(check(state.url, [KEY]))
+    assert "damaged" in told
+    assert "in bases" in told
+
+
+def test_the_command_looks_at_the_keys_and_fails(file_state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(file_state.again(KEY))
+    file_state.again(NEW_KEY, KEY)
+    monkeypatch.setenv("BRIDGE_STATE_URL", file_state.url)
+    monkeypatch.setenv("BRIDGE_STATE_KEY", NEW_KEY)
+    ended = CliRunner().invoke(command, ["db", "check"])
+    assert ended.exit_code == 1
+    assert OLD_NAME in ended.output
+
+
+def raw_rows(state: State) -> list[str]:
+    with state.store.database.reading() as connection:
+        return [repr(connection.execute(text(f"SELECT * FROM {each}")).all()) for each in ("meta", "bases", "journal")]  # noqa: S608

@@ -7,7 +7,7 @@ from bridge.ports import PlanState, RunState
 from builders import a_field, a_mapping
 from web.web_office import House
 
-HELD = Breach(rule="updates", message="1 of 1 records to update in Airtable: at most 0.", setting="guard.updates.count")
+HELD = Breach(rule="updates", message="1 of 1 record to update in Airtable: at most 0.", setting="guard.updates.count")
 
 
 def a_cell(field: str, value: str, *, sensitive: bool) -> CellChange:

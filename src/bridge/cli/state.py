@@ -41,11 +41,12 @@ def backup(to: Annotated[Path, typer.Argument(help="The file to write.")]) -> No
 
 @db.command(epilog="Example: `bridge db check`")
 def check() -> None:
-    """Check the state's integrity and what must always hold in it."""
+    """Check the state's integrity, what must always hold in it, and that BRIDGE_STATE_KEY opens what is locked."""
     from bridge import store
     from bridge.app import settings_from_environment
 
-    findings = store.check(settings_from_environment(remotes=False).state_url.get_secret_value())
+    settings = settings_from_environment(remotes=False)
+    findings = store.check(settings.state_url.get_secret_value(), [each.get_secret_value() for each in settings.state_keys])
     for finding in findings:
         typer.echo(f"  {finding}")
     typer.echo("Nothing is wrong." if not findings else f"{len(findings)} findings.")

@@ -123,7 +123,7 @@ def _seen(plan: Plan) -> Iterator[str]:
     now = plan.population.now
     if now.civicrm or now.airtable or plan.complete:
         found = f"; {counted(len(plan.links), 'new link')}" if plan.links else ""
-        yield f"Seen: {now.civicrm} records in CiviCRM, {now.airtable} in Airtable{found}."
+        yield f"Seen: {counted(now.civicrm, 'record')} in CiviCRM, {now.airtable} in Airtable{found}."
 
 
 def counted(number: int, one: str, many: str = "") -> str:

@@ -61,9 +61,12 @@ def _sources(mapping: Mapping, facts: Circumstances) -> Iterator[Breach]:
                 setting=f"{side.value}.where in {_file(mapping)}, or the credential's permissions",
             )
         elif last is not None and now < last * (1 - shrink):
+            fewer = _percent(1 - now / last)
             yield Breach(
                 rule="shrink",
-                message=f"{side.title} has {now} records, {last} at the last complete sweep: {_percent(1 - now / last)} fewer.",
+                message=f"{side.title} has 1 record, {last} at the last complete sweep: {fewer} fewer."
+                if now == 1
+                else f"{side.title} has {now} records, {last} at the last complete sweep: {fewer} fewer.",
                 setting=_setting(mapping, "shrink", _percent(shrink)),
             )
         missing = [canary for canary in mapping.guard.canaries[side] if canary not in facts.seen[side]]
@@ -91,18 +94,26 @@ def _populations(facts: Circumstances) -> PerSide[int]:
     return now if facts.whole else PerSide.of(lambda side: max(now[side], last[side] or 0))
 
 
+_TO_DO = {
+    "updates": ("record to update", "records to update"),
+    "creates": ("record to create", "records to create"),
+    "clears": ("cell to clear", "cells to clear"),
+}
+
+
 def _limit(mapping: Mapping, side: Side, what: str, found: int, population: int, limit: Limit) -> Iterator[Breach]:
-    verb = {"updates": "records to update", "creates": "records to create", "clears": "cells to clear"}[what]
+    one, many = _TO_DO[what]
     if limit.count is not None and found > limit.count:
         yield Breach(
             rule=f"{what}.count",
-            message=f"{found} {verb} in {side.title}, at most {limit.count} without a person.",
+            message=f"{found} {one if found == 1 else many} in {side.title}, at most {limit.count} without a person.",
             setting=_setting(mapping, f"{what}.count", limit.count),
         )
     if limit.share is not None and population and population >= limit.floor and found > limit.share * population:
         yield Breach(
             rule=f"{what}.share",
-            message=f"{found} of {population} {verb} in {side.title}: {_percent(round(found / population, 3))}, "
+            message=f"{found} of {population} {one if population == 1 else many} in {side.title}: "
+            f"{_percent(round(found / population, 3))}, "
             f"at most {_percent(limit.share)} without a person.",
             setting=_setting(mapping, f"{what}.share", _percent(limit.share)),
         )

@@ -13,6 +13,7 @@ from bridge.locales.wording import ANSWERS, N_, REMARKS
 GUARD = frozenset(
     {
         N_("{side} answered with no records at all."),
+        N_("{side} has 1 record, {last} at the last complete sweep: {share} fewer."),
         N_("{side} has {now} records, {last} at the last complete sweep: {share} fewer."),
         N_("{side} did not show {records}, which must always be seen."),
         N_("{found} {what} in {side}, at most {limit} without a person."),
@@ -20,8 +21,11 @@ GUARD = frozenset(
         N_("What is pulled or how it is matched changed since the last run; review the changes once."),
         N_("The mapping changed since the last run; review the changes once."),
         N_("Applying needs up to {calls} Airtable calls, {left} are left this month."),
+        N_("record to update"),
         N_("records to update"),
+        N_("record to create"),
         N_("records to create"),
+        N_("cell to clear"),
         N_("cells to clear"),
         N_("guard.{key} in {file} (now {value})"),
         N_("{key}.where in {file}, or the credential's permissions"),

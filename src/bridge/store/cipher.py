@@ -16,7 +16,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 
 from bridge.errors import ConfigError, Problem
 from bridge.store.database import Database, insert_into
@@ -103,10 +103,10 @@ def _ciphers(keys: Sequence[bytes]) -> "Mapping[str, AESGCM]":
 def _opened(cipher: "AESGCM", locked: str, place: str) -> str | None:
     from cryptography.exceptions import InvalidTag  # noqa: PLC0415  # there is a cipher, so the library is there
 
-    raw = base64.urlsafe_b64decode(locked.rpartition(":")[2])
     try:
+        raw = base64.urlsafe_b64decode(locked.rpartition(":")[2])
         return cipher.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], place.encode()).decode()
-    except InvalidTag:
+    except (InvalidTag, ValueError):  # ValueError: what stands there is damaged so far that it is no ciphertext
         return None
 
 
@@ -151,6 +151,12 @@ def open_vault(database: Database, keys: Sequence[bytes]) -> Vault:
         with database.writing() as connection:
             connection.execute(update(meta).where(meta.c.name == _PEPPER).values(value=_stored_pepper(pepper, keys)))
     return Vault(keys, pepper)
+
+
+def look_at_vault(connection: Connection, keys: Sequence[bytes], place: str) -> Vault:
+    """The state's vault as `open_vault` has it, with nothing written. Raises ConfigError likewise."""
+    stored = connection.scalar(select(meta.c.value).where(meta.c.name == _PEPPER))
+    return Vault(keys, b"" if stored is None else _pepper(stored, keys, place))
 
 
 def _stored_pepper(pepper: bytes, keys: Sequence[bytes]) -> str:

@@ -42,7 +42,7 @@ class _Person:
 
 
 def forget(database: Database, side: Side, native: str) -> Mapping[str, int]:
-    """How many rows of each table were deleted or emptied for this record and its partners.
+    """How many rows of each table were deleted or emptied for this record and its partners; none of what was empty before.
 
     Raises ConfigError while a write to it is in doubt: its values are needed to settle that.
     """
@@ -82,17 +82,25 @@ def _forget_journal(connection: Connection, person: _Person) -> int:
             for side in Side
         )
     )
-    rows = connection.execute(select(journal.c.id, journal.c.name, journal.c.cells).where(mine)).all()
+    rows = connection.execute(select(journal).where(mine)).all()
     if connection.execute(select(journal.c.id).where(mine, IS_OPEN)).first() is not None:
         raise ConfigError(
             "A write to this record is in doubt, and its values are needed to settle it.",
             next_step="run `bridge sync`, then forget.",
         )
-    for number, name, cells in rows:
-        person.names.add(name)
-        emptied = {"cells": forgotten(cells), "name": "", "extra": {}, "keys": {"plain": {}, "locked": {}}}
-        connection.execute(update(journal).where(journal.c.id == number).values(emptied))
-    return len(rows)
+    count = 0
+    for row in rows:
+        person.names.add(row.name)
+        emptied = {"cells": forgotten(row.cells), "name": "", "extra": {}, "keys": {"plain": {}, "locked": {}}}
+        if _differs(row, emptied):
+            connection.execute(update(journal).where(journal.c.id == row.id).values(emptied))
+            count += 1
+    return count
+
+
+def _differs(row: Row[Any], emptied: Mapping[str, object]) -> bool:
+    """Whether there is anything left to forget in the row."""
+    return any(getattr(row, name) != value for name, value in emptied.items())
 
 
 def _forget_plans(connection: Connection, person: _Person) -> int:
@@ -143,13 +151,15 @@ def _blanked(shown: Packed) -> Packed:
 
 
 def _forget_entries(connection: Connection, person: _Person) -> int:
-    rows = connection.execute(select(entries.c.fingerprint, entries.c.name).where(_either(entries, person))).all()
+    rows = connection.execute(select(entries).where(_either(entries, person))).all()
     person.names.update(row.name for row in rows)
     mine = [row.fingerprint for row in rows]
     emptied: dict[str, object] = {"name": "", "shown": [None, None], "details": {}, "note": "", "accepted_reason": None}
     connection.execute(update(entries).where(entries.c.fingerprint.in_(mine)).values(emptied))
-    connection.execute(update(events).where(events.c.fingerprint.in_(mine)).values(note=""))
-    return len(rows)
+    noted = events.c.fingerprint.in_(mine) & (events.c.note != "")
+    spoken = set(connection.scalars(select(events.c.fingerprint).where(noted)))
+    connection.execute(update(events).where(noted).values(note=""))
+    return sum(row.fingerprint in spoken or _differs(row, emptied) for row in rows)
 
 
 def _forget_messages(connection: Connection, person: _Person) -> int:

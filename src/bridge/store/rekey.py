@@ -6,11 +6,11 @@ state was opened): it stays as it is, and only the next agreement of both sides 
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, Table, func, select, text, true, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, func, select, text, true, tuple_, update
 
 from bridge.errors import ConfigError
 from bridge.ports import Progress
@@ -48,6 +48,24 @@ def rekey(database: Database, vault: Vault, progress: Progress) -> Rekeyed:
     if database.embedded:
         database.empty_log()
     return told
+
+
+def unopened(connection: Connection, vault: Vault) -> Mapping[str, Counter[str]]:
+    """How many values of each table the vault cannot open, by the name of the key they were locked with; nothing is changed."""
+    found: dict[str, Counter[str]] = {}
+    for kept in _KEPT:
+
+        def look(locked: str | None, place: str, table: str = kept.table.name) -> str | None:
+            if locked is not None and not vault.is_digest(locked) and vault.open(locked, place) is None:
+                found.setdefault(key_of(locked), Counter())[table] += 1
+            return locked
+
+        last = None
+        while rows := connection.execute(kept.after(last)).all():
+            for row in rows:
+                kept.renewed(row, look)
+            last = rows[-1]
+    return found
 
 
 def _rekey(database: Database, kept: "_Kept", relock: "_Relock", progress: Progress) -> None:

@@ -10,8 +10,10 @@ from bridge.core.ledger import State
 from bridge.core.plan import Written
 from bridge.errors import ConfigError, Problem, StoreError
 from bridge.ports import OutboxState, PlanState, RunState
+from bridge.store.cipher import look_at_vault, parse_keys
 from bridge.store.database import Database, revision_of
 from bridge.store.journal import IS_OPEN
+from bridge.store.rekey import unopened
 from bridge.store.schema import (
     REVISIONS,
     bases,
@@ -69,9 +71,10 @@ def _copy_out(database: Database, to: Path) -> None:
         copy.close()
 
 
-def check(url: str) -> Sequence[Problem]:
+def check(url: str, keys: Sequence[str] | None = None) -> Sequence[Problem]:
     """Everything wrong or unsettled in the state at `url`; empty if all is well.
 
+    With `keys`, those of BRIDGE_STATE_KEY or none, also whether they open all that is locked; that reads the whole state.
     Raises StoreError or ConfigError for a state that cannot be read at all.
     """
     database = _existing(url)
@@ -87,7 +90,8 @@ def check(url: str) -> Sequence[Problem]:
                     )
                 ]
             broken = list(_broken(connection)) if database.embedded else []
-            return [*broken, *_inconsistent(connection), *_unsettled(connection)]
+            locked = [] if keys is None else list(_locked(connection, parse_keys(keys), database.place))
+            return [*broken, *_inconsistent(connection), *locked, *_unsettled(connection)]
     finally:
         database.close()
 
@@ -99,6 +103,28 @@ def _broken(connection: Connection) -> Iterator[Problem]:
             yield Problem("file", f"{row[0]}.", hint)
     for row in connection.execute(text("PRAGMA foreign_key_check")):
         yield Problem(row[0], f"row {row[1]} points to a row of {row[2]} that is gone.", hint)
+
+
+def _locked(connection: Connection, keys: Sequence[bytes], place: str) -> Iterator[Problem]:
+    """What the keys do not open: it can neither be compared nor taken back."""
+    try:
+        vault = look_at_vault(connection, keys, place)
+    except ConfigError as error:
+        yield Problem("keys", error.message, error.next_step)
+        return
+    for name, counts in sorted(unopened(connection, vault).items()):
+        where = ", ".join(f"{number} in {table}" for table, number in counts.items())
+        if name in vault.keys:
+            yield Problem(
+                "keys", f"what was locked with the key {name} is damaged: {where} do not open.", "Restore the last backup."
+            )
+            continue
+        which = f"the key {name}" if name else "a key that is not named"
+        yield Problem(
+            "keys",
+            f"what was locked with {which}, which BRIDGE_STATE_KEY does not hold, does not open: {where}.",
+            "Put that key at the end of BRIDGE_STATE_KEY and run `bridge db rekey`; if it is lost, so are these values.",
+        )
 
 
 def _inconsistent(connection: Connection) -> Iterator[Problem]:
