@@ -26,7 +26,7 @@ class Bench:
     stopping: Callable[[], bool] = lambda: False
 
     def __post_init__(self) -> None:
-        self.civicrm = FakeRemote(Side.CIVICRM, self.mapping, self.clock)
+        self.civicrm = FakeRemote(Side.CIVICRM, self.mapping, self.clock, dated=False)
         self.airtable = FakeRemote(Side.AIRTABLE, self.mapping, self.clock)
 
     def use(self, mapping: Mapping) -> "Bench":

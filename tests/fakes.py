@@ -56,6 +56,8 @@ class FakeRemote:
     batch_size: int = 10
     lost: frozenset[str] = frozenset()
     edited: set[str] = field(default_factory=set)
+    dated: bool = True
+    """Whether a delta brings what was edited only; else everything, as of memberships."""
     writes: list[tuple[str, dict[str, Json]]] = field(default_factory=list)
     calls: int = 0
     ids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(9001))
@@ -72,10 +74,12 @@ class FakeRemote:
 
     def pull(self, progress: Progress = silent, *, since: dt.datetime | None = None) -> Pulled:
         self._call()
-        rows = [self._row(each) for each in self.rows if each not in self.lost and (since is None or each in self.edited)]
+        whole = since is None or not self.dated
+        rows = [self._row(each) for each in self.rows if each not in self.lost and (whole or each in self.edited)]
         progress(self.side.title, len(rows), len(rows))
         note = "" if self.complete else "a page did not arrive"
-        return Pulled(rows=tuple(rows), complete=self.complete, pulled_at=self.clock(), whole=since is None, note=note)
+        undated = frozenset[str]() if self.dated else frozenset(self.mapping.paths(self.side))
+        return Pulled(rows=tuple(rows), complete=self.complete, pulled_at=self.clock(), whole=whole, note=note, undated=undated)
 
     def read(self, ids: Collection[str]) -> Mapping[str, Found]:
         self._call()

@@ -256,14 +256,6 @@ def test_the_trash_is_left_out_of_a_pull(server: Server, site: CiviCRM) -> None:
     assert {row.id for row in remote_to(server).pull().rows} == {ARROYO, CEDAR}
 
 
-def test_a_mapping_that_joins_other_entities_is_pulled_whole_also_when_asked_for_changes(server: Server) -> None:
-    assert remote_to(server).pull(since=NOW).whole
-    people = CivicrmSource(entity="Individual")
-    for path, whole in (("employer_id.organization_name", True), ("employer_id", False)):
-        mapping = coops_mapping(people, {"employer": (path, FieldType.TEXT)})
-        assert remote_to(server, mapping).pull(since=NOW).whole is whole
-
-
 def test_a_delta_brings_contacts_modified_since_with_an_overlap(server: Server, site: CiviCRM) -> None:
     remote = remote_to(server, coops_mapping(OWN, OWN_PATHS))
     for contact in (8, 9, 10):

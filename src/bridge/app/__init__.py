@@ -33,6 +33,7 @@ from bridge.errors import BridgeError, ConfigError, Problem, RunInProgress
 from bridge.language import Language
 from bridge.ports import Clock, Progress, Remote, RunState, Store, silent
 from bridge.service.approve import approve, find
+from bridge.service.delta import watermarks
 from bridge.service.order import Kind, Means, Order, Result
 from bridge.service.run import run
 from bridge.service.tell import all_is_well
@@ -307,13 +308,14 @@ class App:
         from bridge.airtable.remote import want
         from bridge.civicrm import sweeps
 
-        wants = []
+        wants, swept = [], list[sweeps.Want]()
         for mapping in mappings:
-            since = self.store.knowledge.watermark(mapping.name, Side.AIRTABLE) if kind is Kind.DELTA else None
+            since = watermarks(mapping, self.store.knowledge, self.clock) if kind is Kind.DELTA else PerSide(None, None)
+            swept += sweeps.wants(mapping, since.civicrm)
             with suppress(ConfigError):  # its own run tells
-                wants.append(want(mapping, self.base_id(mapping), since))
+                wants.append(want(mapping, self.base_id(mapping), since.airtable))
         self.airtable.pulls.expect(wants)
-        self._sweeps.expect(each for mapping in mappings for each in sweeps.wants(mapping))
+        self._sweeps.expect(swept)
 
     def _believe_no_pull(self) -> None:
         self.airtable.pulls.forget()

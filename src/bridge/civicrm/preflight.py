@@ -35,12 +35,14 @@ def look(client: CivicrmClient, schema: Schema, mapping: Mapping, now: dt.dateti
     client.ask_ahead([*map(_actions_of, sorted(entities)), *map(fields_of, sorted(entities)), _SITE_NOW])
     actions = _permitted(client, mapping)
     schema.load(mapping)
+    offset, site_now = _clock(client, mapping, now)
     view = View(
         mapping=mapping,
         spots=_located(schema, mapping, mapping.paths(Side.CIVICRM)),
         fields={},
         demanded=_located(schema, mapping, _demanded(mapping)),
-        offset=_offset(client, mapping, now),
+        offset=offset,
+        now=site_now,
         dated="modified_date" in schema.fields(mapping.civicrm.entity),
         merges="getMergedTo" in actions,
         me=me,
@@ -116,14 +118,22 @@ def _samples(client: CivicrmClient, view: View) -> dict[str | None, Answer]:
     return dict(zip((alias for alias, _ in _asked(view)), client.read_many(calls), strict=True))
 
 
-def _offset(client: CivicrmClient, mapping: Mapping, now: dt.datetime) -> dt.timedelta:
-    """How far the site's clock is from UTC today, by its own word; as the mapping's zone has it where it says none."""
-    try:
+def _clock(client: CivicrmClient, mapping: Mapping, now: dt.datetime) -> tuple[dt.timedelta, dt.datetime]:
+    """How far the site is from UTC today, and the moment on its clock, by its own word.
+
+    As the mapping's zone and this machine have it where the site says nothing.
+    """
+
+    def ask() -> tuple[dt.timedelta, dt.datetime]:
         row = next(iter(client.read(_SITE_NOW.entity, _SITE_NOW.action, _SITE_NOW.params).values), {})
-        return offset_of(row["site_now"], now)
+        offset = offset_of(row["site_now"], now)
+        return offset, (dt.datetime.fromisoformat(row["site_now"]) - offset).replace(tzinfo=dt.UTC)
+
+    try:
+        return client.remember("clock", ask)  # the moment is that of the asking, also for the run's later mappings
     except (RequestRejected, KeyError, TypeError, ValueError):
         log.info("site clock not told", zone=mapping.timezone)
-        return now.astimezone(ZoneInfo(mapping.timezone)).utcoffset() or dt.timedelta()
+        return now.astimezone(ZoneInfo(mapping.timezone)).utcoffset() or dt.timedelta(), now
 
 
 def _located(schema: Schema, mapping: Mapping, paths: Iterable[str]) -> dict[str, Spot]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from bridge.civicrm.client import Call
 from bridge.civicrm.pages import Rows, scope
 from bridge.core.mapping import Pick, Related
 from bridge.core.record import Json
@@ -15,6 +16,9 @@ ITSELF = ""
 
 SEVERAL = frozenset({"target_contact_id", "assignee_contact_id"})
 """Fields of activities that hold several ids: read as a list (of texts on 5.78), and never tried as a condition."""
+
+_REACHED = frozenset({"Address", "Email", "IM", "Phone", "Website"})
+"""How a contact is reached: any write to these moves the date of the contact."""
 
 MEMBERSHIP_STANDING = ("contact_id", "owner_membership_id", "is_override", "status_id", "status_id:name")
 """What the recipes for memberships need to know of a row."""
@@ -39,6 +43,13 @@ class Join:
         return sorted(wanted)
 
     @property
+    def moves_date(self) -> bool:
+        """Whether the contact's `modified_date` moves with all that is read here: not with what is joined or custom."""
+        asked = [each[0] if isinstance(each, list) and each else "." for each in self.related.where]
+        plain = all("." not in name for name in (*self.select, *map(str, asked)))
+        return self.related.entity in _REACHED and self.related.by == "contact_id" and plain
+
+    @property
     def where(self) -> list[Json]:
         """Which rows count."""
         whose: list[Json] = [] if self.related.by in SEVERAL else [[self.related.by, "IS NOT NULL"]]
@@ -47,6 +58,11 @@ class Join:
     def of(self, ids: Sequence[int]) -> list[Json]:
         """Which rows count and belong to these records; where they cannot be asked by whom they belong to, all that count."""
         return self.where if self.related.by in SEVERAL else [*self.where, [self.related.by, "IN", list(ids)]]
+
+    def call(self, ids: Sequence[int]) -> Call:
+        """The read of those that belong to these records."""
+        params = {"select": ["id", *self.select], "where": self.of(ids), "orderBy": {"id": "ASC"}}
+        return Call(self.related.entity, "get", params)
 
     def group(self, rows: Rows) -> dict[str, Rows]:
         """`rows` by the id of the record they belong to."""

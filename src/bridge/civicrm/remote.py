@@ -10,8 +10,9 @@ import structlog
 from bridge.civicrm import changes as writing
 from bridge.civicrm import fate
 from bridge.civicrm.client import Call, CivicrmClient
-from bridge.civicrm.pages import FIRST_PAGE, LARGEST_PAGE, Rows, Swept, sizes, sweep
+from bridge.civicrm.pages import FIRST_PAGE, LARGEST_PAGE, Rows, Swept, Where, checked, sizes, sweep
 from bridge.civicrm.preflight import look
+from bridge.civicrm.related import Join
 from bridge.civicrm.schema import CONTACTS, Schema, drift
 from bridge.civicrm.sweeps import Sweeps
 from bridge.civicrm.view import View, zone_name
@@ -31,6 +32,8 @@ _OVERLAP = dt.timedelta(hours=2)
 """A delta looks this much further back: over the hour that is told twice in autumn, and transactions that end late."""
 
 _BOTH = [True, False]
+Groups = dict[str, dict[str, Rows]]
+"""Related rows by alias and by the id of the record they belong to."""
 _NEXT_RUN = "Nothing: the next run tries again."
 
 
@@ -88,26 +91,64 @@ class CivicrmRemote:
     # ── reading ──
 
     def pull(self, progress: Progress = silent, *, since: dt.datetime | None = None) -> Pulled:
-        """Every record in scope, or with `since` those that CiviCRM says were modified from then on.
+        """Every record in scope, or with `since` the contacts that CiviCRM says were modified from then on.
 
-        `modified_date` moves for a contact's own fields, email, phone, address and custom data only: any mapping that reads
-        more is pulled whole all the same.
+        Of all others a delta sees what may change without moving a date: of their own fields those, and the related records.
+        A mapping of anything but contacts is pulled whole all the same, and so is one whose site set its clock back since.
         """
-        view, started = self._view, self._clock()
-        delta = since is not None and view.tells_changes
-        where = [*view.where, ["modified_date", ">=", view.local(since - _OVERLAP)]] if since and delta else view.where
-        swept = self._sweep(view.entity, view.select, where, progress)
-        related: dict[str, dict[str, Rows]] = {}
-        for join in view.joins:
+        view = self._view
+        if since is None or since > view.now or not view.tells_changes:
+            return self._whole(progress)
+        key = [*view.where, ["modified_date", ">=", since.isoformat()]]
+        where = [*view.where, ["modified_date", ">=", view.local(since - _OVERLAP)]]
+        swept = self._sweep(view.entity, view.select, where, progress, key=key)
+        narrow = self._sweep(view.entity, view.narrow, view.where, progress) if view.narrow else None
+        related = self._related(view.far, progress) | self._beside([join for join in view.joins if join not in view.far], swept)
+        seen = {str(raw["id"]): raw for raw in narrow.rows} if narrow else None
+
+        def glimpse(id_: str) -> Mapping[str, Json] | None:
+            raw = {} if seen is None else seen.get(id_)
+            return None if raw is None else view.glimpse(raw, _of(related, id_))
+
+        rows = tuple(view.row(raw, _of(related, str(raw["id"]))) for raw in swept.rows)
+        notes = (swept.note, narrow.note if narrow else "")
+        note = " ".join(filter(None, (*notes, _doubled(swept))))
+        return Pulled(
+            rows=rows,
+            complete=not any(notes),
+            pulled_at=view.now,
+            whole=False,
+            note=note,
+            undated=view.undated,
+            glimpse=glimpse,
+        )
+
+    def _whole(self, progress: Progress) -> Pulled:
+        view = self._view
+        swept = self._sweep(view.entity, view.select, view.where, progress)
+        related = self._related(view.joins, progress)
+        rows = tuple(view.row(raw, _of(related, str(raw["id"]))) for raw in swept.rows)
+        note = " ".join(filter(None, (swept.note, _doubled(swept))))
+        return Pulled(rows=rows, complete=not swept.note, pulled_at=view.now, note=note, undated=view.undated)
+
+    def _related(self, joins: Sequence[Join], progress: Progress) -> Groups:
+        """All related rows of these joins. Raises Unavailable where some could not be read."""
+        related: Groups = {}
+        for join in joins:
             rest = self._sweep(join.related.entity, join.select, join.where, progress)
             if rest.note:
                 raise Unavailable(f"The related records could not be read whole: {rest.note}", next_step=_NEXT_RUN)
             related[join.related.alias] = join.group(rest.rows)
-        rows = tuple(
-            view.row(raw, {alias: groups.get(str(raw["id"]), []) for alias, groups in related.items()}) for raw in swept.rows
-        )
-        note = " ".join(filter(None, (swept.note, _doubled(swept))))
-        return Pulled(rows=rows, complete=not swept.note, pulled_at=started, whole=not delta, note=note)
+        return related
+
+    def _beside(self, joins: Sequence[Join], swept: Swept) -> Groups:
+        """The related rows of these joins that belong to the contacts that were brought."""
+        related: Groups = {join.related.alias: {} for join in joins}
+        for chunk in _chunks([raw["id"] for raw in swept.rows]) if joins else ():
+            answers = self._client.read_many([join.call(chunk) for join in joins])
+            for join, answer in zip(joins, answers, strict=True):
+                related[join.related.alias].update(join.group(checked(answer.values, join.related.entity, join.select)))
+        return related
 
     def sample(self, most: int, progress: Progress = silent) -> Sequence[Row]:
         """At most so many records in scope, the oldest first, without related rows: `read` brings those by id."""
@@ -121,8 +162,13 @@ class CivicrmRemote:
         )
         return [view.row(raw, {}) for raw in swept.rows[:most]]
 
-    def _sweep(self, entity: str, select: Sequence[str], where: Sequence[Any], progress: Progress) -> Swept:
-        """Every row, swept a second time where people added or removed some during the first."""
+    def _sweep(
+        self, entity: str, select: Sequence[str], where: Where, progress: Progress, *, key: Where | None = None
+    ) -> Swept:
+        """Every row, swept a second time where people added or removed some during the first.
+
+        `key` are the conditions as the run's other mappings know them, if not as they are sent.
+        """
 
         def tell(done: int, total: int | None) -> None:
             progress(f"CiviCRM {entity}", done, total)
@@ -138,7 +184,7 @@ class CivicrmRemote:
             self._sweeps.borne = max(self._sweeps.borne, swept.largest * fields)
             return swept
 
-        return self._sweeps.rows(self._mapping.name, entity, select, where, load)
+        return self._sweeps.rows(self._mapping.name, entity, select, where if key is None else key, load)
 
     def read(self, ids: Collection[str]) -> Mapping[str, Found]:
         """Each id's row and whereabouts. One that cannot be seen counts as purged only if the trash can be seen."""
@@ -216,6 +262,11 @@ class CivicrmRemote:
         if self._mapping.civicrm.entity == "Membership":
             return self._client.site.page("contact/view/membership", reset="1", action="view", id=id)
         return self._client.site.page("contact/view", reset="1", cid=id)
+
+
+def _of(related: Groups, id_: str) -> dict[str, Rows]:
+    """One record's related rows by alias."""
+    return {alias: groups.get(id_, []) for alias, groups in related.items()}
 
 
 def _chunks(ids: list[int]) -> Iterator[list[int]]:

@@ -79,6 +79,11 @@ class Spot:
         return len(self.via) == 1 and _LOCATION.fullmatch(self.via[0]) is not None
 
     @property
+    def moves_date(self) -> bool:
+        """Whether a change moves the contact's `modified_date`: not where it is custom, computed, or joined from elsewhere."""
+        return self.spec.type == "Field" and (not self.via or self.is_location)
+
+    @property
     def max_length(self) -> int | None:
         """The most characters it keeps."""
         table = _COLUMN_LENGTHS.get("Contact" if self.entity in CONTACTS else self.entity, {})

@@ -4,6 +4,7 @@ A mapping takes over what another one of the same run pulled where that has ever
 it does not know without a word, so that one mapping's wrong field never spoils another one's pull.
 """
 
+import datetime as dt
 import json
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 
 from bridge.civicrm.pages import Swept, Where, checked, scope
 from bridge.civicrm.related import MEMBERSHIP_STANDING, Join
+from bridge.civicrm.schema import CONTACTS
 from bridge.core.mapping import Mapping as FieldMapping
 from bridge.core.record import Side
 from bridge.errors import UnexpectedAnswer
@@ -74,19 +76,28 @@ def key_of(entity: str, where: Where) -> Key:
     return entity, json.dumps(where, sort_keys=True)
 
 
-def wants(mapping: FieldMapping) -> list[Want]:
-    """What a run of the mapping sweeps, as far as that can be told without the site's schema."""
+def wants(mapping: FieldMapping, since: dt.datetime | None = None) -> list[Want]:
+    """What a run of the mapping sweeps, or a delta `since`, as far as that can be told without the site's schema."""
     source, paths = mapping.civicrm, sorted(mapping.paths(Side.CIVICRM))
     own = {path for path in paths if path.partition(".")[0] not in source.related}
     countries = {f"{head}.country_id" for head, _, name in (path.rpartition(".") for path in own) if _is_state(name)}
     standing = set(MEMBERSHIP_STANDING) if source.entity == "Membership" else set[str]()
     select = frozenset({*own, *countries, *standing, "modified_date"})
-    found = [Want(mapping.name, key_of(source.entity, scope(source.entity, source.where)), select)]
+    where, delta = scope(source.entity, source.where), since is not None and source.entity in CONTACTS
+    found = [Want(mapping.name, key_of(source.entity, where), frozenset(filter(_undated, own)) if delta else select)]
+    if since is not None and delta:
+        found.append(Want(mapping.name, key_of(source.entity, [*where, ["modified_date", ">=", since.isoformat()]]), select))
     for alias, related in source.related.items():
         read = tuple(path.partition(".")[2] for path in paths if path.startswith(f"{alias}."))
         join = Join(related, read)
-        found.append(Want(mapping.name, key_of(related.entity, join.where), frozenset(join.select)))
+        if not (delta and join.moves_date):
+            found.append(Want(mapping.name, key_of(related.entity, join.where), frozenset(join.select)))
     return found
+
+
+def _undated(path: str) -> bool:
+    """Whether it looks like a custom field or one that is joined from elsewhere."""
+    return "." in path and not path.startswith(("email_", "phone_", "address_", "im_"))
 
 
 def _is_state(name: str) -> bool:

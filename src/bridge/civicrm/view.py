@@ -33,6 +33,8 @@ class View:
     fields: Mapping[str, FieldSight]
     demanded: Mapping[str, Spot]
     offset: dt.timedelta
+    now: dt.datetime
+    """The site's own time at that sight, by its offset; this machine's where the site did not tell."""
     dated: bool
     """Whether the entity has a `modified_date`."""
     merges: bool
@@ -83,12 +85,32 @@ class View:
 
     @property
     def tells_changes(self) -> bool:
-        """Whether `modified_date` moves with everything the mapping reads.
+        """Whether `modified_date` moves with anything the mapping reads: it is relied upon of contacts only."""
+        return self.is_contact and self.dated
 
-        It does for a contact's own and custom fields, emails, phones and addresses, never for what is joined from elsewhere.
+    @cached_property
+    def undated(self) -> frozenset[str]:
+        """The paths whose values may change while `modified_date` stands still.
+
+        It moves with a contact's own fields, emails, phones and addresses, and never with what is joined from elsewhere.
+        Whether it moves with custom fields depends on when the site last made its SQL triggers, which nothing tells.
         """
-        near = all(not spot.via or spot.is_location for spot in self.own.values())
-        return self.is_contact and self.dated and near and not self.mapping.civicrm.related
+        if not self.tells_changes:
+            return frozenset(self.spots)
+        aliases = {join.related.alias for join in self.far}
+        return frozenset(
+            path for path, spot in self.spots.items() if (spot.alias in aliases if spot.alias else not spot.moves_date)
+        )
+
+    @property
+    def narrow(self) -> list[str]:
+        """The fields of the record itself, besides the id, whose values move no date."""
+        return sorted({spot.inner for path, spot in self.own.items() if path in self.undated} - {"id"})
+
+    @property
+    def far(self) -> list[Join]:
+        """The related entities that say nothing of it to the contact's date when they change."""
+        return [join for join in self.joins if not (self.tells_changes and join.moves_date)]
 
     def calls(self, ids: Sequence[int]) -> list[Call]:
         """The reads that bring these records, in scope or not, with all their related rows; `rows` puts them together."""
@@ -98,7 +120,7 @@ class View:
             wanted.append(["is_deleted", "IN", [True, False]])
             select.append("is_deleted")
         own = Call(self.entity, "get", {"select": select, "where": wanted, "orderBy": {"id": "ASC"}})
-        return [own, *(self._related(join, ids) for join in self.joins)]
+        return [own, *(join.call(ids) for join in self.joins)]
 
     def scope_of(self, ids: Sequence[int]) -> dict[str, Any]:
         """Parameters that ask which of these records are in scope: CiviCRM judges its own conditions."""
@@ -118,9 +140,12 @@ class View:
         }
         return raws, rows
 
-    def _related(self, join: Join, ids: Sequence[int]) -> Call:
-        params = {"select": ["id", *join.select], "where": join.of(ids), "orderBy": {"id": "ASC"}}
-        return Call(join.related.entity, "get", params)
+    def glimpse(self, raw: Mapping[str, Any], related: Mapping[str, Rows]) -> dict[str, Json]:
+        """What stands at a record's undated paths. `raw` holds the `narrow` fields, `related` the rows of the `far` joins."""
+        values: dict[str, Json] = {path: raw[spot.inner] for path, spot in self.own.items() if path in self.undated}
+        for join in self.far:
+            values.update(join.values(related.get(join.related.alias, [])))
+        return values
 
     def row(self, raw: Mapping[str, Any], related: Mapping[str, Rows]) -> Row:
         """The row of one record. `related` holds its related rows by alias."""

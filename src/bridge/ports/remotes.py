@@ -27,7 +27,11 @@ def silent(what: str, done: int, total: int | None) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pulled:
-    """What one pull brought. `complete` is false if a page failed, repeated, or the count did not agree."""
+    """What one pull brought. `complete` is false if a page failed, repeated, or the count did not agree.
+
+    `undated` are the paths whose values may change without moving the date that a delta goes by. Of a record that a delta did
+    not bring, `glimpse` tells what stands there all the same, and None where that was not seen.
+    """
 
     rows: tuple[Row, ...]
     complete: bool
@@ -35,6 +39,8 @@ class Pulled:
     whole: bool = True
     note: str = ""
     """Why it is not complete, in words, or empty."""
+    undated: frozenset[str] = frozenset()
+    glimpse: Callable[[str], Mapping[str, Json] | None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +78,11 @@ class Remote(Protocol):
         ...
 
     def pull(self, progress: Progress = silent, *, since: dt.datetime | None = None) -> Pulled:
-        """Every row in the mapping's scope, or with `since` those changed from then on. Needs `sight` first."""
+        """Every row in the mapping's scope, or with `since` those changed from then on. Needs `sight` first.
+
+        `since` is an earlier pull's `pulled_at`, which is told by the remote's own clock where it tells one. Everything is
+        pulled all the same (`whole`) where no date says what changed, or where that clock was set back.
+        """
         ...
 
     def sample(self, most: int, progress: Progress = silent) -> Sequence[Row]:

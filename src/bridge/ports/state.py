@@ -235,6 +235,14 @@ class Knowledge(Protocol):
         """Move the watermark; only after a complete, stored pull."""
         ...
 
+    def glimpses(self, mapping: str) -> Mapping[Link, bytes]:
+        """The glimpse of each link's CiviCRM record when the pair was last seen to; a pair that never was is left out."""
+        ...
+
+    def glimpse(self, mapping: str, seen: Mapping[Link, bytes], lease: Lease) -> None:
+        """Keep these glimpses in place of earlier ones; what stands there already is not written again."""
+        ...
+
 
 class Journal(Protocol):
     """The append-only account of writes."""

@@ -28,7 +28,7 @@ from bridge.sandbox import civicrm_memberships as memberships
 from bridge.sandbox.civicrm_meta import actions_of, check_access, get_actions, get_fields
 from bridge.sandbox.civicrm_query import Query
 from bridge.sandbox.civicrm_rows import Row
-from bridge.sandbox.civicrm_schema import CONTACT_TYPES, Option
+from bridge.sandbox.civicrm_schema import CONTACT_TYPES, LOCATIONS, Option
 from bridge.sandbox.civicrm_site import Site, User
 from bridge.sandbox.civicrm_values import Refused
 from bridge.sandbox.civicrm_where import Fatal
@@ -326,9 +326,12 @@ class CiviCRM:
             Writer(self.site, ADMIN, entity).write(row_id, dict(values))
 
     def staff_delete(self, entity: str, row_id: int) -> None:
-        """Delete a row for good, without asking what hangs on it."""
+        """Delete a row for good, without asking what hangs on it. An email, phone or address moves its contact's date."""
         with self._lock:
-            self.site.rows[entity].remove(row_id)
+            if entity in LOCATIONS.values():
+                contacts.remove_location(self.site, entity, row_id)
+            else:
+                self.site.rows[entity].remove(row_id)
 
     def trash(self, contact_id: int) -> None:
         """Move a contact to the trash."""

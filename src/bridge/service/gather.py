@@ -21,10 +21,11 @@ from bridge.core.mapping import ExactMatch
 from bridge.core.mapping import Mapping as FieldMapping
 from bridge.core.marks import Marker, marker, still_quiet
 from bridge.core.planner import evidence_of
-from bridge.core.record import Base, Json, Link, PerSide, Record, Row, Side, Snapshot, Unreadable
+from bridge.core.record import Json, Link, PerSide, Record, Row, Side, Snapshot, Unreadable
 from bridge.core.sight import SOURCE, Fault, FieldSight, Found, Sight, Whereabouts
 from bridge.errors import ConfigError
 from bridge.ports import Clock, Knowledge, Lease, Pulled, Remote
+from bridge.service.delta import Delta, refused, watermarks
 from bridge.service.order import Kind, Means, Order
 
 T = TypeVar("T")
@@ -79,6 +80,8 @@ class Gathered:
     notes: PerSide[str] = PerSide("", "")
     quiet: frozenset[Link] = frozenset()
     mark: Marker | None = None
+    undated: frozenset[str] = frozenset()
+    """The CiviCRM paths whose values may change without moving a date."""
 
 
 def both(function: Callable[[Side], T]) -> PerSide[T]:
@@ -168,6 +171,7 @@ def gather(
         notes=pulled.map(lambda each: each.note),
         quiet=quiet,
         mark=mark,
+        undated=pulled.civicrm.undated,
     )
 
 
@@ -176,57 +180,23 @@ def _pull(
 ) -> PerSide[Pulled]:
     if order.record is not None:
         return _focus(order.record, remotes, mapping, known, read, means.clock)
-    since = means.store.knowledge.watermark(mapping.name, Side.AIRTABLE) if order.kind is Kind.DELTA else None
-    if since is None or since > means.clock():  # a future one was dated by a clock that was wrong
+    knowledge = means.store.knowledge
+    since = watermarks(mapping, knowledge, means.clock) if order.kind is Kind.DELTA else PerSide(None, None)
+    if since.airtable is None:
         return both(lambda side: remotes[side].pull(means.progress))
-    return _delta(since, mapping, remotes, known, read, mark, means)
-
-
-def _delta(
-    since: dt.datetime,
-    mapping: FieldMapping,
-    remotes: PerSide[Remote],
-    known: Known,
-    read: Reader,
-    mark: Marker,
-    means: Means,
-) -> PerSide[Pulled]:
-    """What Airtable says changed, and the Airtable partners of what moved in CiviCRM.
-
-    CiviCRM has no quota, and neither its memberships nor a trashed contact move any date: it is pulled whole, and what moved is
-    what differs from the base. Nothing is inferred from absence.
-    """
-    pulled = both(lambda side: remotes[side].pull(means.progress, since=since if side is Side.AIRTABLE else None))
-    here = {row.id for row in pulled.airtable.rows}
-    partner = {link.civicrm: link for link in known.links}
-    unlike = {
-        link: row
-        for row in pulled.civicrm.rows
-        if (link := partner.get(row.id)) is not None
-        and link.airtable not in here
-        and not ((before := known.marks.get(link)) is not None and mark(Side.CIVICRM, row) == before.civicrm)
-    }
-    bases = means.store.knowledge.bases(mapping, unlike.keys())
-    moved = [
-        link.airtable
-        for link, row in unlike.items()
-        if _moved_from_base(mapping, read.record(Side.CIVICRM, row), bases.get(link, {}))
-    ]
-    found = remotes.airtable.read(moved) if moved else {}
-    rows = [each.row for each in found.values() if each.row is not None and each.whereabouts is Whereabouts.IN_SCOPE]
-    return PerSide(
-        dataclasses.replace(pulled.civicrm, whole=False),
-        dataclasses.replace(pulled.airtable, whole=False, rows=(*pulled.airtable.rows, *rows)),
+    if known.last_digest != mapping.digest:  # what was read up to then was read for another mapping
+        since = PerSide(None, since.airtable)
+    delta = Delta(
+        mapping=mapping,
+        remotes=remotes,
+        known=known,
+        seen=knowledge.glimpses(mapping.name),
+        refused=refused(mapping, means.store),
+        mark=mark,
+        record=read.record,
+        bases=lambda wanted: knowledge.bases(mapping, wanted.keys()),
     )
-
-
-def _moved_from_base(mapping: FieldMapping, record: Record, bases: Mapping[str, Base]) -> bool:
-    fields = (each for each in mapping.fields.values() if each.two_sided)
-    return any(
-        each.name not in bases
-        or not values.same_base(bases[each.name], values.comparable(each, record.side, record.cells[each.name]))
-        for each in fields
-    )
+    return delta.complete(both(lambda side: remotes[side].pull(means.progress, since=since[side])))
 
 
 def _match(mapping: FieldMapping, snapshots: PerSide[Snapshot], known: Known, seal: Seal, *, sure: bool) -> matching.Matching:
@@ -243,7 +213,14 @@ def _match(mapping: FieldMapping, snapshots: PerSide[Snapshot], known: Known, se
     if sure:
         return matched
     linked = tuple(pair for pair in matched.pairs if pair.link in known.links)
-    return dataclasses.replace(matched, pairs=linked, suggestions=())
+    seen = all(snapshot.whole for _, snapshot in snapshots)  # a part of them is not to tell who shares a key
+    return dataclasses.replace(
+        matched,
+        pairs=linked,
+        suggestions=(),
+        ambiguous=matched.ambiguous if seen else (),
+        duplicates=matched.duplicates if seen else (),
+    )
 
 
 def _whereabouts(remotes: PerSide[Remote], matched: matching.Matching) -> dict[tuple[Link, Side], Found]:

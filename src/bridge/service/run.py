@@ -15,12 +15,13 @@ from bridge.core.facts import Facts
 from bridge.core.mapping import Mapping, Mode
 from bridge.core.plan import Discrepancy, Plan, Written
 from bridge.core.planner import make_plan
-from bridge.core.record import PerSide, Side
+from bridge.core.record import PerSide
 from bridge.core.sight import Sight
 from bridge.errors import BridgeError, StaleRecord
 from bridge.ports import Lease, PlanState, Remote, RunState
 from bridge.service import recover
 from bridge.service.apply import apply, calls_of, open_creates, told
+from bridge.service.delta import glimpsed
 from bridge.service.gather import Gathered, Reader, gather, look, reader
 from bridge.service.order import Applied, Kind, Means, Order, Result
 from bridge.service.refused import without_refused, without_taken
@@ -53,7 +54,7 @@ def run(order: Order, mapping: Mapping, means: Means) -> Result:
                     store.knowledge.store(mapping, plan, lease)
                     if mode is Mode.CORRECT and not plan.held:
                         applied = _carry_out(plan, mapping, remotes, read, number, means, lease, order.by)
-                    _remember(order, mapping, plan, gathered, applied, lease, means)
+                    _remember(mapping, plan, gathered, lease, means)
         except SOURCE_FAILED as error:
             return _failed(order, mapping, number, means, error)
         calls = max(0, means.calls_made(mapping) - calls_before)  # a month that ended meanwhile counts anew
@@ -146,23 +147,28 @@ def _carry_out(
     return applied
 
 
-def _remember(
-    order: Order, mapping: Mapping, plan: Plan, gathered: Gathered, applied: Applied, lease: Lease, means: Means
-) -> None:
-    """After a complete look: up to when, what is absent, how many there were.
-
-    A held plan leaves yesterday's measure standing. The watermark passes only what was seen to: an edit that was planned and
-    not written (observed, dropped, in doubt) would be met by no delta after it.
-    """
-    snapshots = gathered.snapshots
-    complete = all(snapshot.complete for _, snapshot in snapshots)
-    if complete and order.record is None and not plan.held and _seen_to(plan, applied):
-        means.store.knowledge.set_watermark(mapping.name, Side.AIRTABLE, snapshots.airtable.pulled_at, lease)
+def _remember(mapping: Mapping, plan: Plan, gathered: Gathered, lease: Lease, means: Means) -> None:
+    """After a complete look: what is absent, how many there were. A held plan leaves yesterday's measure standing."""
     if not plan.complete:
         return
     means.store.knowledge.set_absent(mapping.name, {link for link, _ in gathered.missing}, lease)
     if not plan.held:
         means.store.knowledge.remember_run(mapping, plan.population.now, lease)
+
+
+def _pass(mapping: Mapping, plan: Plan, gathered: Gathered, applied: Applied, lease: Lease, means: Means) -> None:
+    """After a complete look whose findings were told: up to when each side was read, and what stood there that has no date.
+
+    The watermarks pass only what was seen to: an edit that was planned and not written (held, observed, dropped, in doubt)
+    would be met by no delta after it.
+    """
+    snapshots, knowledge = gathered.snapshots, means.store.knowledge
+    if plan.held or not all(snapshot.complete for _, snapshot in snapshots) or not _seen_to(plan, applied):
+        return
+    seen = glimpsed(gathered.matching, snapshots.civicrm, gathered.known, gathered.mark, gathered.undated)
+    knowledge.glimpse(mapping.name, seen, lease)
+    for side, snapshot in snapshots:
+        knowledge.set_watermark(mapping.name, side, snapshot.pulled_at, lease)
 
 
 def _seen_to(plan: Plan, applied: Applied) -> bool:
@@ -212,6 +218,8 @@ def _finish(
         wrote = not plan.held and _mode(order, mapping) is Mode.CORRECT
         tell(mapping, number, found, means, complete=plan.complete and whole, wrote=wrote, read=whole and not failed)
         means.store.knowledge.mark_told(mapping, plan, lease)
+        if order.record is None:
+            _pass(mapping, plan, gathered, applied, lease, means)
     state = RunState.FAILED if failed else RunState.HELD if held else RunState.DONE
     why = "; ".join(each.message for each in plan.breaches)
     finish(number, state, means, digest=digest, counts=counts, note=why, error=applied.error)

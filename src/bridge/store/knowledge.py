@@ -17,7 +17,7 @@ from bridge.ports import Clock, Lease
 from bridge.store.bases import Bases
 from bridge.store.database import Database, insert_into
 from bridge.store.lease import fenced
-from bridge.store.schema import apart, links, mappings, pins, watermarks
+from bridge.store.schema import apart, glimpses, links, mappings, pins, watermarks
 
 
 class SqlKnowledge:
@@ -180,6 +180,24 @@ class SqlKnowledge:
             row = insert_into(connection, watermarks).values(mapping=mapping, side=side.value, at=at)
             connection.execute(row.on_conflict_do_update(index_elements=["mapping", "side"], set_={"at": at}))
 
+    def glimpses(self, mapping: str) -> Mapping[Link, bytes]:
+        """The glimpse of each link's CiviCRM record when the pair was last seen to; a pair that never was is left out."""
+        with self._database.reading() as connection:
+            return dict(_glimpses(connection, mapping))
+
+    def glimpse(self, mapping: str, seen: Mapping[Link, bytes], lease: Lease) -> None:
+        """Keep these glimpses in place of earlier ones; what stands there already is not written again."""
+        new = seen.items() - self.glimpses(mapping).items()
+        if not new:
+            return
+        with fenced(self._database, mapping, lease, self._clock) as connection:
+            numbers = link_numbers(connection, mapping)
+            rows = [{"link": numbers[link], "civicrm": digest} for link, digest in new if link in numbers]
+            keep = insert_into(connection, glimpses)
+            if rows:
+                replaced = {"civicrm": keep.excluded["civicrm"]}
+                connection.execute(keep.on_conflict_do_update(index_elements=["link"], set_=replaced), rows)
+
     def pins(self, mapping: str, side: Side) -> Mapping[str, FieldSight]:
         """The pinned schema by path; empty if never pinned."""
         query = select(pins.c.path, pins.c.sight).where(pins.c.mapping == mapping, pins.c.side == side.value)
@@ -221,6 +239,12 @@ def link_numbers(connection: Connection, mapping: str, *, only: Link | None = No
     query = select(links.c.civicrm, links.c.airtable, links.c.id)
     query = query.where(links.c.mapping == mapping) if only is None else query.where(*_is(mapping, only))
     return {Link(civicrm, airtable): number for civicrm, airtable, number in connection.execute(query).all()}
+
+
+def _glimpses(connection: Connection, mapping: str) -> Iterable[tuple[Link, bytes]]:
+    query = select(links.c.civicrm, links.c.airtable, glimpses.c.civicrm)
+    mine = query.join(glimpses, glimpses.c.link == links.c.id).where(links.c.mapping == mapping)
+    return ((Link(civicrm, airtable), digest) for civicrm, airtable, digest in connection.execute(mine).all())
 
 
 def _mark_absent(connection: Connection, mapping: str, absent: frozenset[Link]) -> None:

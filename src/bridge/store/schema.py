@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 """Every schema revision, oldest first: an unknown one is of a newer bridge. The last is what this code reads and writes."""
 
 metadata = MetaData(
@@ -148,6 +148,13 @@ marks = Table(
     Column("link", Id, ForeignKey("links.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
     Column("civicrm", LargeBinary, nullable=False),
     Column("airtable", LargeBinary, nullable=False),
+)
+
+glimpses = Table(
+    "glimpses",
+    metadata,
+    Column("link", Id, ForeignKey("links.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("civicrm", LargeBinary, nullable=False),
 )
 
 apart = Table(
