@@ -128,7 +128,7 @@ def test_an_upgrade_changes_no_cell_of_a_state_of_any_schema(file: Path, thaw: T
     assert kept(address, columns)[1] == before
 
 
-NEW = {"0003": ["notices"], "0004": ["syncs", "asked"], "0005": ["marks"], "0006": ["glimpses"]}
+NEW = {"0003": ["notices"], "0004": ["syncs", "asked"], "0005": ["marks"], "0006": ["glimpses"], "0007": ["memories"]}
 """The tables that each schema brought."""
 
 

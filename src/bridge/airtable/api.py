@@ -9,7 +9,7 @@ import datetime as dt
 import re
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -23,7 +23,7 @@ from bridge.airtable.answers import BILLING_BLOCK, Answer, Refusal, lost, read
 from bridge.airtable.pace import PENALTY_SECONDS, Pace
 from bridge.airtable.pulls import Pulls
 from bridge.errors import QuotaExhausted, RateLimited, Unavailable, UnexpectedAnswer
-from bridge.ports import Calls, Clock, Slots
+from bridge.ports import Calls, Clock, Memory, Slots
 from bridge.trust import certificates
 
 log = structlog.get_logger()
@@ -32,7 +32,13 @@ TIMEOUTS = httpx.Timeout(60.0, connect=10.0)
 PENALTIES_BORNE = 4
 """How often one request waits out a 429 before it is given up."""
 
+SCHEMA_BELIEVED = dt.timedelta(days=1)
+"""How long a delta that brings nothing goes by the schema of an earlier run."""
+SCHEMA_RENEWED = dt.timedelta(hours=1)
+"""How often a schema that is read is written down though it has not changed."""
+
 _BASE = re.compile(r"/v0/(?:meta/bases/|bases/)?(app[0-9A-Za-z]+)")
+_SCHEMA = "schema of "
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
 
@@ -50,6 +56,7 @@ class Api(pyairtable.Api):
         slots: Slots,
         calls: Calls,
         clock: Clock,
+        memory: Memory | None = None,
         url: str = "https://api.airtable.com",
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
@@ -62,6 +69,7 @@ class Api(pyairtable.Api):
         )
         self._calls = calls
         self._clock = clock
+        self._memory = memory
         self._pace = Pace(slots, clock=now, sleep=sleep)
         self._kept: dict[str, Any] = {}
         self._keeping = threading.Lock()
@@ -103,7 +111,26 @@ class Api(pyairtable.Api):
                 if not isinstance(tables, list):
                     raise UnexpectedAnswer(f"Airtable's schema of {base} holds no list of tables.")
                 self._kept[base] = tables
+                self._write_down(base, tables)
             return list(self._kept[base])
+
+    def remembered(self, base: str) -> Sequence[Any] | None:
+        """The tables as this run has read them, or an earlier one within a day; None if neither did. It makes no call."""
+        with self._keeping:
+            known = self._kept.get(base) or self._recalled(base).get("tables")
+        return list(known) if known else None
+
+    def _write_down(self, base: str, tables: Sequence[Any]) -> None:
+        now = self._clock()
+        before = self._recalled(base)
+        if self._memory is None or (before.get("tables") == tables and now - _moment(before) < SCHEMA_RENEWED):
+            return
+        self._memory.keep(f"{_SCHEMA}{base}", {"tables": tables, "at": now.isoformat()})
+
+    def _recalled(self, base: str) -> Mapping[str, Any]:
+        """The schema that an earlier run wrote down, unless that is too long ago."""
+        told = self._memory.recall(f"{_SCHEMA}{base}") if self._memory is not None else {}
+        return told if told and self._clock() - _moment(told) < SCHEMA_BELIEVED else {}
 
     def list_page(self, base: str, table: str, body: dict[str, Any]) -> Answer:
         """One page of records, asked by POST: no formula, and so no person's data, ever stands in a URL."""
@@ -182,6 +209,10 @@ class Api(pyairtable.Api):
         self._calls.block(base, until, "Airtable's monthly API calls are used up")
         log.error("airtable_quota_exhausted", base=base, until=until.isoformat())
         return _quota_exhausted(base, until)
+
+
+def _moment(told: Mapping[str, Any]) -> dt.datetime:
+    return dt.datetime.fromisoformat(told["at"])
 
 
 def _quota_exhausted(base: str, until: dt.datetime) -> QuotaExhausted:

@@ -16,6 +16,7 @@ from pyairtable import formulas
 from bridge.airtable.answers import Refused, lost
 from bridge.airtable.api import Api
 from bridge.airtable.door import WRITE_SIZE
+from bridge.airtable.formula import changed_since
 from bridge.airtable.scan import Scan, is_record, scan
 from bridge.airtable.schema import Column, Table, find_table
 from bridge.core.board import ASSIGNEE, NOTE, SNOOZED_UNTIL, words
@@ -98,6 +99,11 @@ class _Seen:
     places: Mapping[str, _Place]
     rows: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def editor(self) -> Column | None:
+        """The column that tells who edited a row last."""
+        return next((each for each in self.table.columns if each.kind == "lastModifiedBy"), None)
+
 
 class AirtableBoard:
     """Fulfils `ports.Board`. `sources` are the tables that mappings read from this base, by name or id: never a board.
@@ -132,22 +138,26 @@ class AirtableBoard:
         self._sources = sources
         self._listed = {} if listed is None else listed
         self._now: _Seen | None = None
+        self.read_at: dt.datetime | None = None
         self.place = f"airtable:{base_id}:{self._named}"
 
     # ── its shape ──
 
     def lacks(self) -> Sequence[Lack]:
         """The table, its columns and their options that are not there, or are of another type."""
+        return self._lacks(self._api.tables(self._base))
+
+    def _lacks(self, tables: Sequence[Any]) -> Sequence[Lack]:
         try:
-            table = self._table()
+            table = self._table(tables)
         except ConfigError as error:
             columns = ", ".join(f"{title} ({_advised(cell)})" for cell, title in self._titles().items())
             return [Lack(error.message, vital=True, hint=f"Make it with the columns {columns}.")]
         shown = (cell for cell in _KINDS if self._page or cell not in _ON_THE_PAGE)
         return [lack for cell in shown if (lack := self._lack(cell, table)) is not None]
 
-    def _table(self) -> Table:
-        table = find_table(self._api.tables(self._base), self._named)
+    def _table(self, tables: Sequence[Any]) -> Table:
+        table = find_table(tables, self._named)
         if table.id in self._sources or table.name in self._sources:
             raise ConfigError(f"The table `{table.name}` is what a mapping reads: a report must be no source.")
         return table
@@ -176,15 +186,15 @@ class AirtableBoard:
             return Lack(told, vital=vital, hint=f"Add {', '.join(missing)}.")
         return None
 
-    def _open(self) -> _Seen:
+    def _open(self, tables: Sequence[Any]) -> _Seen:
         """Look at the table's schema. Raises ConfigError with everything vital that is missing."""
-        if vital := [each for each in self.lacks() if each.vital]:
+        if vital := [each for each in self._lacks(tables) if each.vital]:
             where = f"{self._mapping.file}: report.airtable"
             raise ConfigError(
                 [Problem(where, each.message, each.hint) for each in vital],
                 next_step="mend the table; `bridge check --live` tells all that it lacks.",
             )
-        table = self._table()
+        table = self._table(tables)
         columns = {cell: self._column(cell, table) for cell, kinds in _KINDS.items()}
         places = {
             cell: _Place(cell, column) for cell, column in columns.items() if column is not None and column.kind in _KINDS[cell]
@@ -200,19 +210,27 @@ class AirtableBoard:
 
     # ── what stands there ──
 
+    def changed(self, since: dt.datetime) -> Mapping[str, Posted] | None:
+        """The rows that were made or edited since, resolved ones too, by the schema of an earlier run; None without one."""
+        tables = self._api.remembered(self._base)
+        try:
+            seen = self._open(tables) if tables is not None else None
+            found = self._list(seen, str(changed_since(since))) if seen is not None else None
+        except (ConfigError, Refused):
+            return None  # the table is not what it was
+        return None if found is None or seen is None else self._posted(seen, found)
+
     def read(self) -> Mapping[str, Posted]:
         """The rows that are not marked resolved. Of two with one fingerprint the first made counts."""
-        seen = self._open()
+        seen = self._open(self._api.tables(self._base))
         state = seen.places["state"]
         resolved = self._value(state, State.RESOLVED.value)
-        editor = next((each for each in seen.table.columns if each.kind == "lastModifiedBy"), None)
-        edited = seen.table.last_modified
-        known = [*(each.column for each in seen.places.values()), *filter(None, (editor, edited))]
-        ask: dict[str, Any] = {
-            "fields": sorted({each.id for each in known}),
-            "filterByFormula": str(formulas.NE(formulas.Field(state.column.name), resolved)),
-        }
-        found = self._list(seen.table.id, ask)
+        found = self._list(seen, str(formulas.NE(formulas.Field(state.column.name), resolved)))
+        self.read_at = found.at
+        return self._posted(seen, found)
+
+    def _posted(self, seen: _Seen, found: Scan) -> dict[str, Posted]:
+        """The rows by fingerprint; where each stands is kept for writing."""
         posted: dict[str, Posted] = {}
         for record in sorted(found.records.values(), key=lambda each: (str(each.get("createdTime")), str(each["id"]))):
             values = record.get("fields", {})
@@ -220,12 +238,15 @@ class AirtableBoard:
             fingerprint = cells["fingerprint"]
             if isinstance(fingerprint, str) and fingerprint not in posted:
                 seen.rows[fingerprint] = record["id"]
-                by = _who(values.get(editor.id) if editor else None)
-                posted[fingerprint] = Posted(cells=cells, by=by, edited_at=_moment(values.get(edited.id) if edited else None))
+                by = _who(values.get(seen.editor.id) if seen.editor else None)
+                edited = values.get(seen.table.last_modified.id) if seen.table.last_modified else None
+                posted[fingerprint] = Posted(cells=cells, by=by, edited_at=_moment(edited))
         return posted
 
-    def _list(self, table: str, ask: Mapping[str, Any]) -> Scan:
+    def _list(self, seen: _Seen, where: str) -> Scan:
         """The records, all of them. Another mapping's notices may have been written since: never those of this one."""
+        known = [*(each.column for each in seen.places.values()), *filter(None, (seen.editor, seen.table.last_modified))]
+        table, ask = seen.table.id, {"fields": sorted({each.id for each in known}), "filterByFormula": where}
         key = json.dumps([self._base, table, ask])
         if key not in self._listed:
             found = scan(lambda body: self._api.list_page(self._base, table, body), ask, lambda _count: None)

@@ -3,6 +3,8 @@
 import datetime as dt
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
 
 from pyairtable.formulas import Formula
 
@@ -13,11 +15,13 @@ from bridge.airtable.pulls import Want
 from bridge.airtable.scan import Scan
 from bridge.airtable.schema import Column, Table, find_table, place
 from bridge.core.mapping import Mapping as FieldMapping
-from bridge.core.plan import Action, Change
+from bridge.core.plan import Action, Change, Written
 from bridge.core.record import Json, Row, Side
 from bridge.core.sight import SOURCE, FieldSight, Found, Sight, Whereabouts
-from bridge.errors import AuthRejected, ConfigError, RequestRejected, UnexpectedAnswer
+from bridge.errors import AuthRejected, BridgeError, ConfigError, RequestRejected, UnexpectedAnswer
 from bridge.ports import Clock, Outcome, Progress, Pulled, silent
+
+_Asked = tuple[str, str, frozenset[str], dt.datetime | None]
 
 
 def record_address(base_id: str, table_id: str, id: str) -> str:  # noqa: A002  # the record's native id, as everywhere
@@ -60,6 +64,9 @@ class AirtableRemote:
         self._base = base_id
         self._clock = clock
         self._seen: Door | None = None
+        self._others: Sequence[Want] = ()
+        self._ahead: tuple[_Asked, Scan] | None = None
+        self._believed: tuple[Sight, Mapping[str, FieldSight]] | None = None
 
     @property
     def batch_size(self) -> int:
@@ -70,14 +77,31 @@ class AirtableRemote:
         """Every mapped path (and `where` column) in today's schema, held against its pin.
 
         An option is told by the word it was pinned with, so that a renamed one stays what the mapping calls it.
+
+        A delta first lists what changed, by the schema of an earlier run. If that is nothing, no schema is needed: the one of
+        today is read before anything else is asked of the table.
         """
+        own = self._api.pulls.expected(self._mapping.name)
+        self._others = [each for each in self._api.pulls.beside(own) if each.where == own.where] if own else []
+        if own is not None and own.since is not None and (known := self._api.remembered(self._base)) is not None:
+            with suppress(ConfigError, UnexpectedAnswer):  # then the schema is not what it was
+                sight = self._look(known, pins)
+                found = self._list(own.since)
+                self._ahead = (self._asked(own.since), found)
+                if found.complete and not found.records:
+                    self._believed = (sight, pins)
+                    return sight
+        return self._look(self._api.tables(self._base), pins)
+
+    def _look(self, tables: Sequence[Any], pins: Mapping[str, FieldSight]) -> Sight:
         home = pins.get(SOURCE)
-        table = find_table(self._api.tables(self._base), self._mapping.airtable.table, home)
+        table = find_table(tables, self._mapping.airtable.table, home)
         if home is not None and home.id != table.id:
             pins = {}  # the mapping names another table: what was pinned in the old one says nothing here
         places = {path: place(table, path, pins.get(path), self._named(path)) for path in sorted(self._paths())}
         scope = [formula.condition(places[path], operator, value) for path, operator, value in self._where()]
         self._seen = Door(self._api, self._base, table, places, scope, self._wanted_beside(table))
+        self._believed = None
         return Sight(
             side=self.side,
             identity=self._base,
@@ -92,6 +116,21 @@ class AirtableRemote:
 
     def pull(self, progress: Progress = silent, *, since: dt.datetime | None = None) -> Pulled:
         """Every record in scope, or those made or edited since; an edit of a computed field is none to Airtable."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and ahead[0] == self._asked(since):
+            found = ahead[1]
+        else:
+            self._confirm()
+            found = self._list(since, progress)
+        return Pulled(
+            rows=tuple(self._door.row(each) for each in found.records.values()),
+            complete=found.complete,
+            pulled_at=found.at or self._clock(),
+            whole=since is None,
+            note=found.note,
+        )
+
+    def _list(self, since: dt.datetime | None, progress: Progress = silent) -> Scan:
         door = self._door
 
         def tell(count: int) -> None:
@@ -102,7 +141,7 @@ class AirtableRemote:
                 return door.sweep(door.scope, tell, expected=self._expected())
             return door.scan([*door.scope, formula.changed_since(moment)], tell)
 
-        found = self._api.pulls.pull(
+        return self._api.pulls.pull(
             want(self._mapping, self._base, since),
             door.table.id,
             formula.both(door.scope),
@@ -111,16 +150,26 @@ class AirtableRemote:
             read=read,
             peek=lambda moment: door.scan([formula.changed_since(moment)], tell, ids_only=True),
         )
-        return Pulled(
-            rows=tuple(door.row(each) for each in found.records.values()),
-            complete=found.complete,
-            pulled_at=found.at or self._clock(),
-            whole=since is None,
-            note=found.note,
-        )
+
+    def _asked(self, since: dt.datetime | None) -> _Asked:
+        """All that the answer to a list hangs on."""
+        door = self._door
+        return (door.table.id, formula.both(door.scope), frozenset(door.wanted), since)
+
+    def _confirm(self) -> None:
+        """Hold what was understood by an earlier run's schema against today's, before more is asked of the table."""
+        if self._believed is None:
+            return
+        believed, pins = self._believed
+        if _said(self._look(self._api.tables(self._base), pins)) != _said(believed):
+            raise UnexpectedAnswer(
+                f"The mapped fields of Airtable's table {self._door.table.name} have changed since an earlier run read them.",
+                next_step="The next run goes by them as they are now.",
+            )
 
     def sample(self, most: int, progress: Progress = silent) -> Sequence[Row]:
         """At most so many records in scope, in the table's own order: a call for each hundred."""
+        self._confirm()
         door = self._door
         found = door.scan(door.scope, lambda count: progress(f"Airtable {door.table.name}", count, None), most=most)
         return [door.row(each) for each in found.records.values()]
@@ -130,6 +179,7 @@ class AirtableRemote:
 
         One more is made for each that the table does not list.
         """
+        self._confirm()
         wanted = list(dict.fromkeys(ids))
         inside = self._door.fetch(wanted, self._door.scope)
         rest = [id_ for id_ in wanted if id_ not in inside]
@@ -144,10 +194,15 @@ class AirtableRemote:
 
     def find(self, keys: Mapping[str, Json]) -> Sequence[Row]:
         """The records whose cells equal all of these values, in scope or not."""
+        self._confirm()
         return tuple(self._door.rows([self._equals(path, value) for path, value in sorted(keys.items())]).values())
 
     def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
         """One outcome per change: preconditions are read in one list, writes go in tens, their answers are the read-back."""
+        try:
+            self._confirm()
+        except BridgeError as error:
+            return [Outcome(written=Written.NOT_SENT, reason=error.message)] * len(changes)
         return writes.apply(self._door, changes, at_once=self._api.in_flight(self._base))
 
     def calls_for(self, changes: Sequence[Change]) -> int:
@@ -170,9 +225,7 @@ class AirtableRemote:
 
     def _wanted_beside(self, table: Table) -> Sequence[Column]:
         """The columns that the run's other mappings want of the same records."""
-        own = self._api.pulls.expected(self._mapping.name)
-        others = [each for each in self._api.pulls.beside(own) if each.where == own.where] if own else []
-        columns = (table.by_name(path) or table.by_id(path) for each in others for path in sorted(each.paths))
+        columns = (table.by_name(path) or table.by_id(path) for each in self._others for path in sorted(each.paths))
         return [column for column in columns if column is not None]
 
     def _paths(self) -> set[str]:
@@ -210,3 +263,8 @@ class AirtableRemote:
         except AuthRejected:
             return Whereabouts.UNREADABLE
         return Whereabouts.UNREADABLE
+
+
+def _said(sight: Sight) -> tuple[object, ...]:
+    """What a run goes by of what it sees: not which other columns there are."""
+    return (sight.fields, sight.drift, sight.reworded)

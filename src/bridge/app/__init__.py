@@ -156,6 +156,7 @@ class App:
             slots=self.store.slots,
             calls=self.store.calls,
             clock=self.clock,
+            memory=self.store.memory,
             url=str(self.settings.airtable.url).rstrip("/"),
             sleep=self.sleep,
         )
@@ -299,7 +300,7 @@ class App:
                 order = replace(order, found={**order.found, mapping.name: result.plan.links})
             if result.applied.outcomes or not result.run:
                 self._believe_no_pull()  # what was pulled before a write is no word on what stands there after it
-        return results if order.kind is Kind.PLAN else self.show(*results)
+        return results if order.kind is Kind.PLAN else self.show(*results, delta=order.kind is Kind.DELTA)
 
     def _expect(self, mappings: Sequence[FieldMapping], kind: Kind) -> None:
         """Tell both sides what the mappings of a run will ask for, so that one list may serve several."""
@@ -321,12 +322,11 @@ class App:
         self.airtable.pulls.forget()
         self._sweeps.forget()
 
-    def show(self, *results: Result) -> list[Result]:
+    def show(self, *results: Result, delta: bool = False) -> list[Result]:
         """The results, once the boards of their mappings show what was found; what went wrong there is told in each."""
         begun = [each for each in results if each.run]
-        kept = dict(
-            zip((each.mapping for each in begun), self.boards.keep(*(self.one(each.mapping) for each in begun)), strict=True)
-        )
+        boards = self.boards.keep(*(self.one(each.mapping) for each in begun), delta=delta)
+        kept = dict(zip((each.mapping for each in begun), boards, strict=True))
         return [replace(each, problems=tuple(kept[each.mapping].problems)) if each.run else each for each in results]
 
     @contextmanager

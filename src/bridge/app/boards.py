@@ -48,14 +48,14 @@ class Boards:
             found.append(CivicrmBoard(self._app.civicrm, mapping, language, self._app.address, page))
         return found
 
-    def keep(self, *mappings: FieldMapping) -> list[Kept]:
+    def keep(self, *mappings: FieldMapping, delta: bool = False) -> list[Kept]:
         """Bring the mappings' boards and the ledger up to date with each other; what went wrong is in each result."""
         listed: dict[str, Scan] = {}
-        return [self._keep(each, listed) for each in mappings]
+        return [self._keep(each, listed, delta=delta) for each in mappings]
 
-    def _keep(self, mapping: FieldMapping, listed: "dict[str, Scan]") -> Kept:
+    def _keep(self, mapping: FieldMapping, listed: "dict[str, Scan]", *, delta: bool) -> Kept:
         try:
-            return keep(mapping, self.of(mapping, listed=listed), self._app.means())
+            return keep(mapping, self.of(mapping, listed=listed), self._app.means(), delta=delta)
         except BridgeError as problem:
             return Kept(problems=[problem])
 

@@ -4,6 +4,7 @@ An activity is found by its fingerprint, which stands in one of its fields, befo
 lost leaves one. Who completes or deletes an activity by hand is left alone until the discrepancy itself changes.
 """
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
@@ -40,6 +41,7 @@ class CivicrmBoard:
         self._language = language
         self._address = address
         self._page = page
+        self.read_at: dt.datetime | None = None
         self.place = f"civicrm:{self._type}"
 
     def lacks(self) -> Sequence[Lack]:
@@ -60,6 +62,9 @@ class CivicrmBoard:
         params = {"loadOptions": ["id", "name", "label"], "where": where, "select": ["name", "options"]}
         rows = self._client.read("Activity", "getFields", params).values
         return {str(row["name"]): frozenset(_names(row.get("options"))) for row in rows}
+
+    def changed(self, since: dt.datetime) -> None:
+        """Never known: nobody answers there, so nothing is read."""
 
     def read(self) -> None:
         """Nothing; raises ConfigError with all that is missing."""

@@ -50,12 +50,21 @@ class Board(Protocol):
     mend, AuthRejected, Unavailable (and its kinds), RequestRejected or UnexpectedAnswer.
     """
 
+    read_at: dt.datetime | None
+    """By its own clock, when what `read` told stood there; None where it was not asked, or tells no time."""
     place: str
     """Which board it is, the same for ever: the table's id, or the type of activity."""
     batch_size: int
 
     def lacks(self) -> Sequence[Lack]:
         """What it lacks, from its schema. Nothing can be posted where something vital is among it."""
+        ...
+
+    def changed(self, since: dt.datetime) -> Mapping[str, Posted] | None:
+        """By fingerprint, what was edited since a former `read_at`: cheaper than to read all, and none of it for writing.
+
+        None where that cannot be told. `cells` may be asked then, too.
+        """
         ...
 
     def read(self) -> Mapping[str, Posted] | None:

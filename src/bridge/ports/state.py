@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from bridge.core.knowledge import Known, Stop
 from bridge.core.mapping import Mapping as FieldMapping
@@ -410,6 +410,21 @@ class Calls(Protocol):
 
     def blocked_until(self, account: str) -> dt.datetime | None:
         """Until when no call may be made, or None."""
+        ...
+
+
+class Memory(Protocol):
+    """What is remembered of a place outside from one run to the next, in the words of whoever looks there; never a value.
+
+    Losing it costs calls and nothing else.
+    """
+
+    def recall(self, place: str) -> Mapping[str, Any]:
+        """What was kept of the place, empty if nothing was."""
+        ...
+
+    def keep(self, place: str, told: Mapping[str, Any]) -> None:
+        """Remember this of the place, instead of what was."""
         ...
 
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from bridge.core.record import Side
 from bridge.ports.boards import Notices
-from bridge.ports.state import Calls, Journal, Knowledge, Plans, Runs, Slots, Syncs
+from bridge.ports.state import Calls, Journal, Knowledge, Memory, Plans, Runs, Slots, Syncs
 from bridge.ports.telling import Ledger, Outbox
 
 
@@ -56,6 +56,11 @@ class Store(Protocol):
     @property
     def syncs(self) -> Syncs:
         """The syncs that people asked for."""
+        ...
+
+    @property
+    def memory(self) -> Memory:
+        """What is remembered of places outside."""
         ...
 
     @property

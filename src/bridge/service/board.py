@@ -48,9 +48,10 @@ class Kept:
     problems: list[BridgeError] = field(default_factory=list)
 
 
-def keep(mapping: FieldMapping, boards: Sequence[Board], means: Means) -> Kept:
+def keep(mapping: FieldMapping, boards: Sequence[Board], means: Means, *, delta: bool = False) -> Kept:
     """Bring every board of the mapping up to date with the ledger, and the ledger with what people wrote there.
 
+    A `delta` passes over a board that nobody touched since it was last seen whole, if it is known to show the ledger.
     A board that cannot be read or written is a problem of the result, and no other board's. Raises RunInProgress if another
     process holds the mapping, StoreError.
     """
@@ -60,7 +61,7 @@ def keep(mapping: FieldMapping, boards: Sequence[Board], means: Means) -> Kept:
     with means.store.runs.lease(mapping.name, means.holder) as lease:
         for board in boards:
             try:
-                _Keeper(board, mapping, means, lease, kept).keep()
+                _Keeper(board, mapping, means, lease, kept).keep(delta=delta)
             except (RunInProgress, StoreError):
                 raise
             except BridgeError as problem:
@@ -84,8 +85,10 @@ class _Keeper:
         self._known = means.store.notices.load(board.place)
         self._refused: Counter[str] = Counter()
 
-    def keep(self) -> None:
+    def keep(self, *, delta: bool) -> None:
         self._wait_until_believable()
+        if delta and self._stands():
+            return
         there = self._board.read()
         entries = {each.fingerprint: each for each in self._store.ledger.load(self._mapping.name)}
         for fingerprint, posted in (there or {}).items():
@@ -97,6 +100,34 @@ class _Keeper:
         for message, count in self._refused.items():
             told = f"{count} discrepancies could not be shown: {message}"
             self._kept.problems.append(RequestRejected(told, next_step="`bridge check --live` says what the place lacks."))
+        if self._board.read_at is not None and not (self._kept.waiting or self._kept.problems):
+            self._store.memory.keep(self._remembered_as, {"seen_at": self._board.read_at.isoformat()})
+
+    # ── whether there is anything to do ──
+
+    @property
+    def _remembered_as(self) -> str:
+        return f"board {self._board.place} for {self._mapping.name}"
+
+    def _stands(self) -> bool:
+        """Whether nobody has touched the board since it was last seen whole, and it shows what the ledger has."""
+        told = self._store.memory.recall(self._remembered_as)
+        seen = dt.datetime.fromisoformat(told["seen_at"]) if told else None
+        edited = self._board.changed(seen) if seen is not None else None
+        if seen is None or edited is None:
+            return False
+        known = ((self._known.get(each), posted.cells) for each, posted in edited.items())
+        if not all(notice is not None and _stands_as(notice, self._marks(cells)) for notice, cells in known):
+            return False
+        return all(self._shows(entry, seen) for entry in self._store.ledger.load(self._mapping.name))
+
+    def _shows(self, entry: Entry, seen: dt.datetime) -> bool:
+        notice, cells = self._known.get(entry.fingerprint), self._board.cells(entry)
+        if entry.state is State.RESOLVED and (notice is None or (entry.resolved_at is not None and entry.resolved_at < seen)):
+            return True
+        if cells is None or notice is None:
+            return cells is None
+        return _stands_as(notice, self._marks(cells))
 
     def _wait_until_believable(self) -> None:
         """A server may still be working on a write whose client is gone; what is not there yet may come."""
@@ -224,6 +255,11 @@ class _Keeper:
     def _mark(self, value: Json) -> str:
         """A keyed digest of a cell: enough to see that it changed."""
         return _BLANK if value is None else self._store.seal(json.dumps(value))[:16]
+
+
+def _stands_as(notice: Notice, marks: Mapping[str, str]) -> bool:
+    """Whether the notice is known to hold these cells, and no write of it is open."""
+    return not notice.sent and all(notice.seen.get(name, _BLANK) == mark for name, mark in marks.items())
 
 
 def _marks_of(notice: Notice, word: str) -> set[str]:

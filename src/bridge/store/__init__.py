@@ -19,6 +19,7 @@ from bridge.store.forget import forget
 from bridge.store.journal import SqlJournal
 from bridge.store.knowledge import SqlKnowledge
 from bridge.store.ledger import SqlLedger
+from bridge.store.memory import SqlMemory
 from bridge.store.notices import SqlNotices
 from bridge.store.outbox import SqlOutbox
 from bridge.store.plans import SqlPlans
@@ -43,6 +44,7 @@ class SqlStore:
     outbox: SqlOutbox
     notices: SqlNotices
     calls: SqlCalls
+    memory: SqlMemory
     slots: SqlSlots
     syncs: SqlSyncs
     vault: Vault
@@ -106,6 +108,7 @@ def open_store(url: str, keys: Sequence[str], clock: Clock) -> SqlStore:
         outbox=SqlOutbox(database, clock),
         notices=SqlNotices(database, clock),
         calls=SqlCalls(database, clock),
+        memory=SqlMemory(database),
         slots=SqlSlots(database),
         syncs=SqlSyncs(database, clock),
         vault=vault,

@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 """Every schema revision, oldest first: an unknown one is of a newer bridge. The last is what this code reads and writes."""
 
 metadata = MetaData(
@@ -337,6 +337,13 @@ blocks = Table(
     Column("account", Text, primary_key=True),
     Column("until", Moment, nullable=False),
     Column("reason", Text, nullable=False),
+)
+
+memories = Table(
+    "memories",
+    metadata,
+    Column("place", Text, primary_key=True),
+    Column("told", Document, nullable=False),
 )
 
 slots = Table(
