@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.core.comparator import UNSURE, comparator
-from bridge.core.compare import agreement
+from bridge.core.comparator import UNSURE, comparator, glance
+from bridge.core.compare import DIFFER, agreement
 from bridge.core.mapping import Authority, Field, FieldType
-from bridge.core.pairs import compare_pairs
+from bridge.core.match import Pair
+from bridge.core.pairs import compare_pairs, values_of
 from bridge.core.record import Json, PerSide, Side, Value
 from bridge.core.sight import Drift, Fault
 from bridge.core.values import Zones, read
@@ -126,7 +127,38 @@ def test_a_glance_never_says_anything_else_than_reading_and_comparing_in_full(fi
 @given(worlds())
 def test_a_sweep_with_glances_comes_out_as_one_that_reads_every_cell(world: World) -> None:
     facts = world.facts
-    assert list(compare_pairs(facts)) == list(compare_pairs(facts, glance=False))
+    seen, read_in_full = (compare_pairs(facts, at_a_glance=each) for each in (True, False))
+    assert (seen.changes, seen.discrepancies, seen.quiet) == (
+        read_in_full.changes,
+        read_in_full.discrepancies,
+        read_in_full.quiet,
+    )
+    values = values_of(facts)
+    kept = (
+        {link: values(each) if isinstance(each, Pair) else each for link, each in of.agreed.items()}
+        for of in (seen, read_in_full)
+    )
+    assert next(kept) == next(kept)
+
+
+def the_glance(field: Field, raw: tuple[Json, Json]) -> tuple[int, ...]:
+    civicrm, airtable = raw
+    return glance([(PerSide("it", "It"), field)])({"it": civicrm}, {"It": airtable})
+
+
+@given(FIELDS, st.tuples(RAW, RAW) | RAW.map(lambda raw: (raw, raw)) | AMOUNTS)
+def test_one_look_at_two_rows_is_never_surer_than_reading_and_comparing_in_full(field: Field, raw: tuple[Json, Json]) -> None:
+    if field.values and field.type not in (T.CHOICE, T.CHOICES):
+        field = a_field(field.type)
+    if not the_glance(field, raw):
+        cells = [read(field, side, each, zones=NEW_YORK) for side, each in zip(Side, raw, strict=True)]
+        assert agreement(field, *cells) is not DIFFER
+
+
+@pytest.mark.parametrize(("field", "civicrm", "airtable"), [each[:3] for each in USUAL])
+def test_one_look_at_two_rows_knows_the_usual_ways_too(field: Field, civicrm: Json, airtable: Json) -> None:
+    assert the_glance(field, (civicrm, airtable)) == ()
+    assert glance([(PerSide("it", "It"), None)])({"it": civicrm}, {"It": airtable}) == (0,), "a frozen column is never sure"
 
 
 @pytest.mark.parametrize("side", Side)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping as Map
 from typing import Any
 
+import msgspec
 import pytest
 
 from bridge.core.facts import key_values, sealed, severity_of
@@ -51,8 +52,8 @@ def with_cells(world: World, side: Side, **cells: Cell) -> Plan:
     """The plan where the linked record of `side` has these cells instead."""
     facts = world.facts
     [one] = facts.matching.pairs
-    record: Record = dataclasses.replace(one[side], cells={**one[side].cells, **cells})
-    one = dataclasses.replace(one, **{side.value: record})
+    record = msgspec.structs.replace(one[side], cells={**one[side].cells, **cells})
+    one = msgspec.structs.replace(one, **{side.value: record})
     return make_plan(dataclasses.replace(facts, matching=dataclasses.replace(facts.matching, pairs=(one,))))
 
 
@@ -74,7 +75,7 @@ def test_a_change_carries_what_the_adapter_needs_and_says_that_it_clears() -> No
     facts = world.facts
     [one] = facts.matching.pairs
     row = Row("recA", one.airtable.row.values, extra={"owner": 7})
-    one = dataclasses.replace(one, airtable=dataclasses.replace(one.airtable, row=row))
+    one = msgspec.structs.replace(one, airtable=msgspec.structs.replace(one.airtable, row=row))
     plan = make_plan(dataclasses.replace(facts, matching=dataclasses.replace(facts.matching, pairs=(one,))))
     assert plan.changes[0].extra == {"owner": 7}
     assert plan.changes[0].cells[0].clears

@@ -3,10 +3,11 @@
 Bounded: so many rows of the table, what identifies so many CiviCRM records, and by id the rest of those that belong together.
 """
 
-import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from bridge.core.linking import Linked, first_links, may_be_key
 from bridge.core.mapping import AirtableSource, CivicrmSource, Field, FieldType, Mode, Related
@@ -135,7 +136,7 @@ def _sample(
     whole = reader.read([rows.civicrm[here].id for here, _ in first])
     known = {id_: found.row for id_, found in whole.items() if found.row is not None}
     merged = [
-        dataclasses.replace(row, values={**row.values, **known[row.id].values}) if row.id in known else row
+        msgspec.structs.replace(row, values={**row.values, **known[row.id].values}) if row.id in known else row
         for row in rows.civicrm
     ]
     return Sample(rows=PerSide[Sequence[Row]](merged, rows.airtable)), first

@@ -9,6 +9,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from bridge.core.mapping import ExactMatch, Field, FieldType, Key, SimilarMatch
 from bridge.core.mapping import Mapping as FieldMapping
 from bridge.core.record import Cell, Link, PerSide, Record, Side, Snapshot, Unreadable, Value
@@ -18,12 +20,12 @@ if TYPE_CHECKING:
     from bridge.core.similar import Text
 
 _Column = Callable[[Record], Cell]
+_KeyValues = Value | tuple[Value, ...]
 
 _FOLDED = frozenset((FieldType.ORGANIZATION, FieldType.PERSON))
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(msgspec.Struct, frozen=True, gc=False):
     """Two records known to be the same thing. `how` is `linked`, or `exact:` and the number of the rule that found it."""
 
     link: Link
@@ -103,13 +105,18 @@ def match(
     settled = PerSide.of(lambda side: taken[side] | {pair.link[side] for pair in exact})
     duplicates = [group for side in Side for group in _duplicates(keyed, side, settled[side])]
     waiting = PerSide.of(
-        lambda side: settled[side] | pointers.met[side] | {each.id for group in duplicates for each in group.records}
+        lambda side: (
+            settled[side]
+            | pointers.at[side].keys()
+            | pointers.met[side]
+            | {each.id for group in duplicates for each in group.records}
+        )
     )
     free = PerSide.of(lambda side: [each for id_, each in records[side].items() if id_ not in waiting[side]])
     suggestions = _suggestions(mapping, free, parted)
     suggested = {each.id for suggestion in suggestions for each in (suggestion.civicrm, suggestion.airtable)}
     return Matching(
-        pairs=tuple(sorted((*pairs, *exact), key=lambda pair: (_order(pair.civicrm), pair.airtable.id))),
+        pairs=tuple(sorted((*pairs, *exact), key=_standing)),
         only=PerSide.of(lambda side: _only(free[side], suggested, snapshots[side.other])),
         absent=tuple(_absent(known, snapshots)),
         ambiguous=tuple(sorted(pointers.ambiguous(records, settled), key=lambda each: _place(each.record))),
@@ -120,6 +127,11 @@ def match(
 
 def _order(record: Record) -> tuple[int, str]:
     return (len(record.id), record.id)  # CiviCRM's ids are numbers
+
+
+def _standing(pair: Pair) -> tuple[int, str, str]:
+    link = pair.link
+    return (len(link.civicrm), link.civicrm, link.airtable)
 
 
 def _place(record: Record) -> tuple[str, int, str]:
@@ -143,32 +155,57 @@ def _absent(links: Iterable[Link], snapshots: PerSide[Snapshot]) -> Iterator[tup
 
 
 @dataclass(frozen=True, slots=True)
+class _Index:
+    """The records of one side by the values of one rule's keys, those with a blank or unreadable key left out.
+
+    `first` is the first with each, `several` all of those with which more than one stands: nearly every key is unique.
+    """
+
+    first: Mapping[_KeyValues, Record]
+    several: Mapping[_KeyValues, list[Record]]
+
+    def at(self, values: _KeyValues) -> list[Record]:
+        """Every record with these key values."""
+        return self.several.get(values) or [self.first[values]]
+
+
+@dataclass(frozen=True, slots=True)
 class _Keyed:
-    """The records of both sides by the values of one rule's keys, those with a blank or unreadable key left out."""
+    """The records of both sides by the keys of one rule."""
 
     how: str
-    groups: PerSide[Mapping[tuple[Value, ...], list[Record]]]
+    indexes: PerSide[_Index]
 
 
-def _keyed(how: str, keys: Iterable[Key], records: PerSide[Mapping[str, Record]]) -> _Keyed:
-    columns = PerSide.of(lambda side: [_column(key, side) for key in keys])
-    return _Keyed(how, PerSide.of(lambda side: _grouped(columns[side], records[side].values())))
+def _keyed(how: str, keys: Sequence[Key], records: PerSide[Mapping[str, Record]]) -> _Keyed:
+    return _Keyed(how, PerSide.of(lambda side: _index([_column(key, side) for key in keys], records[side].values())))
 
 
-def _grouped(columns: Sequence[_Column], records: Iterable[Record]) -> Mapping[tuple[Value, ...], list[Record]]:
-    groups: defaultdict[tuple[Value, ...], list[Record]] = defaultdict(list)
+def _index(columns: Sequence[_Column], records: Iterable[Record]) -> _Index:
+    first: dict[_KeyValues, Record] = {}
+    several: dict[_KeyValues, list[Record]] = {}
+    column = columns[0] if len(columns) == 1 else None
     for record in records:
-        if (values := _values(columns, record)) is not None:
-            groups[values].append(record)
-    return groups
+        values = column(record) if column is not None else _values(columns, record)
+        if values is None or isinstance(values, Unreadable):
+            continue
+        if (other := first.setdefault(values, record)) is not record:
+            several.setdefault(values, [other]).append(record)
+    return _Index(first, several)
 
 
 def _column(key: Key, side: Side) -> _Column:
     """What tells a record of `side` its cell for a key, in the form in which keys are compared."""
     field = Field(name="key", at=PerSide(key.at.civicrm, key.at.airtable), type=key.type, region=key.region)
     path, cell, folds = key.at[side], reader(field, side), key.type in _FOLDED
+
+    def text(record: Record) -> Cell:
+        raw = record.row.values.get(path)
+        # Letters and digits alone, as most keys are, stand for themselves.
+        return raw if isinstance(raw, str) and raw.isascii() and raw.isalnum() else cell(raw)
+
     if key.type in TEXTS and not folds:
-        return lambda record: cell(record.row.values.get(path))
+        return text
 
     def value(record: Record) -> Cell:
         found = normal(field, cell(record.row.values.get(path)))
@@ -190,50 +227,70 @@ def _values(columns: Iterable[_Column], record: Record) -> tuple[Value, ...] | N
 
 @dataclass(frozen=True, slots=True)
 class _Pointers:
-    """Where keys that are unique on both sides point. `met` are the ids whose keys stand on the other side at all."""
+    """Where keys that are unique on both sides point.
+
+    `at` is the first partner that the keys of each id point to, `contested` all partners of those that have several; `met` are
+    ids of which a key stands on the other side and is not unique.
+    """
 
     taken: PerSide[set[str]]
     found: dict[Link, str]
-    at: PerSide[defaultdict[str, set[str]]]
+    at: PerSide[dict[str, str]]
+    contested: PerSide[defaultdict[str, set[str]]]
     met: PerSide[set[str]]
 
     @classmethod
     def of(cls, keyed: Iterable[_Keyed], taken: PerSide[set[str]], apart: Collection[Link]) -> "_Pointers":
         """The pointers of all rules, but those between two linked records and those between records said to be apart."""
-        made = cls(taken, {}, PerSide(defaultdict(set), defaultdict(set)), PerSide(set(), set()))
+        made = cls(taken, {}, PerSide({}, {}), PerSide(defaultdict(set), defaultdict(set)), PerSide(set(), set()))
         for each in keyed:
-            here, there = each.groups.civicrm, each.groups.airtable
-            for values in here.keys() & there.keys():
-                made._add(each.how, here[values], there[values], apart)
+            made._follow(each, apart)
         return made
 
-    def _add(self, how: str, ours: list[Record], theirs: list[Record], apart: Collection[Link]) -> None:
+    def _follow(self, rule: _Keyed, apart: Collection[Link]) -> None:
+        ours, theirs = rule.indexes.civicrm, rule.indexes.airtable
+        shared = ours.several.keys() | theirs.several.keys()
+        taken, others = self.taken, theirs.first
+        for values, one in ours.first.items():
+            if (other := others.get(values)) is None:
+                continue
+            if values in shared:
+                self._meet(ours.at(values), theirs.at(values), apart)
+            elif not (one.id in taken.civicrm and other.id in taken.airtable):
+                self._point(Link(one.id, other.id), rule.how, apart)
+
+    def _meet(self, ours: list[Record], theirs: list[Record], apart: Collection[Link]) -> None:
         for one in ours:
             for each in theirs:
                 if not apart or Link(one.id, each.id) not in apart:
                     self.met.civicrm.add(one.id)
                     self.met.airtable.add(each.id)
-        here, there = ours[0].id, theirs[0].id
-        if len(ours) == len(theirs) == 1 and not (here in self.taken.civicrm and there in self.taken.airtable):
-            link = Link(here, there)
-            if link not in apart:
-                self.found.setdefault(link, how)
-                self.at.civicrm[here].add(there)
-                self.at.airtable[there].add(here)
+
+    def _point(self, link: Link, how: str, apart: Collection[Link]) -> None:
+        if apart and link in apart:
+            return
+        self.found.setdefault(link, how)
+        if (there := self.at.civicrm.setdefault(link.civicrm, link.airtable)) != link.airtable:
+            self.contested.civicrm[link.civicrm] |= {there, link.airtable}
+        if (here := self.at.airtable.setdefault(link.airtable, link.civicrm)) != link.civicrm:
+            self.contested.airtable[link.airtable] |= {here, link.civicrm}
 
     def agreed(self) -> Iterator[tuple[Link, str]]:
         """Each link whose two records point to each other alone, and the rule that found it first."""
-        taken, at = self.taken, self.at
+        taken, contested = self.taken, self.contested
         for link, how in self.found.items():
             free = link.civicrm not in taken.civicrm and link.airtable not in taken.airtable
-            if free and len(at.civicrm[link.civicrm]) == len(at.airtable[link.airtable]) == 1:
+            if free and link.civicrm not in contested.civicrm and link.airtable not in contested.airtable:
                 yield link, how
 
     def ambiguous(self, records: PerSide[Mapping[str, Record]], settled: PerSide[set[str]]) -> Iterator[Ambiguous]:
         """Each record whose keys point to several, or to one that is linked to another."""
         for side, pointed in self.at:
-            for id_, others in pointed.items():
-                if id_ not in settled[side] and (len(others) > 1 or others & self.taken[side.other]):
+            for id_, first in pointed.items():
+                if id_ in settled[side]:
+                    continue
+                others = self.contested[side].get(id_) or {first}
+                if len(others) > 1 or others & self.taken[side.other]:
                     candidates = sorted((records[side.other][other] for other in others), key=_order)
                     yield Ambiguous(records[side][id_], tuple(candidates))
 
@@ -242,10 +299,9 @@ def _duplicates(keyed: Iterable[_Keyed], side: Side, settled: Collection[str]) -
     """Records of `side` that share a key, groups that share a record made one, unless all of a group are matched anyway."""
     together: dict[str, dict[str, Record]] = {}
     for each in keyed:
-        for group in each.groups[side].values():
-            if len(group) > 1:
-                merged = {id_: record for one in group for id_, record in together.get(one.id, {one.id: one}).items()}
-                together.update(dict.fromkeys(merged, merged))
+        for group in each.indexes[side].several.values():
+            merged = {id_: record for one in group for id_, record in together.get(one.id, {one.id: one}).items()}
+            together.update(dict.fromkeys(merged, merged))
     for merged in {id(each): each for each in together.values()}.values():
         if any(id_ not in settled for id_ in merged):
             yield Duplicates(tuple(sorted(merged.values(), key=_order)))

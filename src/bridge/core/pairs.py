@@ -1,125 +1,154 @@
-"""One linked pair: each cell compared three ways, what is to be written for it, and what its rules tell."""
+"""The linked pairs: each cell compared three ways, what is to be written for it, and what its rules tell."""
 
 import string
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from bridge.core import conditions, values
-from bridge.core.comparator import UNSURE, Comparator, Unsure, comparator
-from bridge.core.compare import DIFFER, NO_BASE, NOT_THE_OWNER, Differ, NoBase, Outcome, Verdict, Write, agreement, merge
+from bridge.core.comparator import UNSURE, Alike, Comparator, Glance, comparator, glance
+from bridge.core.compare import DIFFER, NO_BASE, NOT_THE_OWNER, NoBase, Outcome, Verdict, Write, agreement, merge
 from bridge.core.facts import Facts, evidence, frozen, refusal, sealed, severity_of
 from bridge.core.knowledge import Known
-from bridge.core.mapping import Field, Rule
+from bridge.core.mapping import Field, FieldType, Rule
 from bridge.core.mapping import Mapping as FieldMapping
 from bridge.core.match import Pair
 from bridge.core.plan import Action, CellChange, Change, Discrepancy
 from bridge.core.record import Base, Cell, Link, PerSide, Side, Unreadable, Value
 
+_NOT_TAKEN = 401
+_LEARNT = 1 << 14
+"""The most written forms that are remembered of one field."""
+
 
 @dataclass(slots=True)
 class Compared:
-    """What came of one pair: writes of either side, what is to be told, and the cells that agree and were not known to."""
+    """What came of all pairs: what is to be written, what is to be told, and what is to be kept of those that agree.
 
-    pair: Pair
+    `agreed` are the cells that agree and were not known to, by field, or the pair itself where that is every field: most of
+    these are never looked at (see `values_of`). `quiet` are the pairs of which every field agrees and nothing is told: once
+    what agrees is stored, the same rows come to nothing at all.
+    """
+
     changes: list[Change] = field(default_factory=list)
     discrepancies: list[Discrepancy] = field(default_factory=list)
-    agreed: dict[str, Value | None] = field(default_factory=dict)
-    differs: bool = False
-
-    @property
-    def link(self) -> Link:
-        """The two records' link."""
-        return self.pair.link
-
-    @property
-    def quiet(self) -> bool:
-        """Whether every field agrees and nothing is told: once what agrees is stored, the same rows come to nothing at all."""
-        return not (self.differs or self.discrepancies)
+    agreed: dict[Link, Pair | Mapping[str, Value | None]] = field(default_factory=dict)
+    quiet: dict[Link, Pair] = field(default_factory=dict)
+    only_told: dict[Link, Pair] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class _Sweep:
     """What is asked of the mapping and of what is known once, for all pairs.
 
-    `glances` are the two-sided fields, each with its paths and what tells at a glance that its raw cells agree: None where a
-    column is frozen, whose cells are not what they say.
+    `two_sided` are the fields that are compared, each with its paths and its comparator: None where a column is frozen, whose
+    cells are not what they say. `unsure` is the glance over all of them, and `alike` what it may learn: the days of most cells
+    are a few thousand, written in a few ways.
     """
 
-    glances: tuple[tuple[Field, str, str, Comparator | None], ...]
+    two_sided: tuple[tuple[Field, str, str, Comparator | None], ...]
     one_sided: tuple[Field, ...]
+    unsure: Glance
+    alike: dict[int, Alike]
     stopped: frozenset[Link]
 
 
-def compare_pairs(facts: Facts, *, glance: bool = True) -> Iterator[Compared]:
-    """What comes of every linked pair that is not known to be quiet: each field compared, each rule asked.
+def compare_pairs(facts: Facts, *, at_a_glance: bool = True) -> Compared:
+    """What comes of the linked pairs that are not known to be quiet: each field compared, each rule asked.
 
-    Without `glance` every cell is read and compared in full, which is slower and never comes out otherwise.
+    Without `at_a_glance` every cell is read and compared in full, which is slower and never comes out otherwise.
     """
-    unread = PerSide.of(lambda side: frozen(facts, side) if glance else set[str]())
+    sweep, result = _sweep(facts, at_a_glance=at_a_glance), Compared()
+    alone = not (sweep.one_sided or facts.mapping.rules)
+    for pair in facts.matching.pairs:
+        if pair.link in facts.quiet:
+            continue
+        unsure = sweep.unsure(pair.civicrm.row.values, pair.airtable.row.values)
+        differ = [at for at in unsure if _differs(sweep, pair, at)] if unsure else unsure
+        if differ or not alone or pair.link in facts.known.bases:
+            _compare(facts, sweep, pair, differ, result)
+        else:
+            result.agreed[pair.link] = result.quiet[pair.link] = pair
+    return result
+
+
+def values_of(facts: Facts) -> Callable[[Pair], Mapping[str, Value | None]]:
+    """What tells of a pair of which every field agrees what they agree on, by field."""
+    sweep = _sweep(facts, at_a_glance=True)
+    return lambda pair: _agreeing(sweep, pair)
+
+
+def _sweep(facts: Facts, *, at_a_glance: bool) -> _Sweep:
+    unread = PerSide.of(lambda side: frozen(facts, side))
     two_sided = [
-        (each, here, there)
+        (each, here, there, at_a_glance and not (here in unread.civicrm or there in unread.airtable))
         for each in facts.mapping.fields.values()
         if (here := each.at.civicrm) is not None and (there := each.at.airtable) is not None
     ]
-    sweep = _Sweep(
-        glances=tuple(
-            (
-                each,
-                here,
-                there,
-                comparator(each) if glance and not (here in unread.civicrm or there in unread.airtable) else None,
-            )
-            for each, here, there in two_sided
-        ),
+    alike: dict[int, Alike] = {
+        at: set() for at, (each, *_, seen) in enumerate(two_sided) if seen and each.type is FieldType.DATE
+    }
+    return _Sweep(
+        two_sided=tuple((each, here, there, comparator(each) if seen else None) for each, here, there, seen in two_sided),
         one_sided=tuple(each for each in facts.mapping.fields.values() if not each.two_sided),
+        unsure=glance(((PerSide(here, there), each if seen else None) for each, here, there, seen in two_sided), alike),
+        alike=alike,
         stopped=frozenset(link for link, _ in facts.known.stops),
     )
-    for pair in facts.matching.pairs:
-        if pair.link not in facts.quiet:
-            yield _compare(facts, sweep, pair)
 
 
-def _compare(facts: Facts, sweep: _Sweep, pair: Pair) -> Compared:
-    result = Compared(pair)
+def _compare(facts: Facts, sweep: _Sweep, pair: Pair, differ: Sequence[int], result: Compared) -> None:
+    told: list[Discrepancy] = []
     for one in sweep.one_sided:
-        result.discrepancies.extend(_unreadable_one_sided(facts, pair, one))
+        told.extend(_unreadable_one_sided(facts, pair, one))
     writes: dict[Side, list[CellChange]] = {Side.CIVICRM: [], Side.AIRTABLE: []}
-    ours, theirs = pair.civicrm.row.values.get, pair.airtable.row.values.get
-    same = result.agreed
-    for each, here, there, glance in sweep.glances:
-        agreed: Value | Literal[Unsure.UNSURE, Differ.DIFFER] | None = UNSURE
-        if glance is not None:
-            agreed = glance(ours(here), theirs(there))
-        if agreed is UNSURE:
-            agreed = agreement(each, pair.civicrm.cells[each.name], pair.airtable.cells[each.name])
-        if agreed is DIFFER:
-            result.differs = True
-            _compare_cell(facts, pair, each, result, writes)
-        else:
-            same[each.name] = agreed
-    _forget_known(facts, sweep, result)
+    for at in differ:
+        _compare_cell(facts, pair, sweep.two_sided[at][0], told, writes)
     for side, cells in writes.items():
         if cells:
             result.changes.append(update_of(facts, pair, side, cells))
     if facts.mapping.rules:
-        result.discrepancies.extend(_rules(facts, pair))
-    return result
+        told.extend(_rules(facts, pair))
+    result.discrepancies.extend(told)
+    if unknown := _unknown(facts, sweep, pair.link, _agreeing(sweep, pair)):
+        result.agreed[pair.link] = unknown
+    if not (differ or told):
+        result.quiet[pair.link] = pair
+    elif not (any(writes.values()) or any(found.code == _NOT_TAKEN for found in told)):
+        result.only_told[pair.link] = pair
 
 
-def _forget_known(facts: Facts, sweep: _Sweep, result: Compared) -> None:
-    """Leave of what agrees only what was not known to: another base, or none, or a cell that is still stopped."""
-    bases = facts.known.bases.get(result.link)
+def _differs(sweep: _Sweep, pair: Pair, at: int) -> bool:
+    """Whether the cells of a field differ, read in full."""
+    each, here, there, _ = sweep.two_sided[at]
+    differs = agreement(each, pair.civicrm.cells[each.name], pair.airtable.cells[each.name]) is DIFFER
+    if not differs and (learnt := sweep.alike.get(at)) is not None and len(learnt) < _LEARNT:
+        learnt.add((pair.civicrm.row.values.get(here), pair.airtable.row.values.get(there)))
+    return differs
+
+
+def _agreeing(sweep: _Sweep, pair: Pair) -> dict[str, Value | None]:
+    """What the pair agrees on, by field."""
+    ours, theirs = pair.civicrm.row.values.get, pair.airtable.row.values.get
+    found: dict[str, Value | None] = {}
+    for each, here, there, compare in sweep.two_sided:
+        sure = UNSURE if compare is None else compare(ours(here), theirs(there))
+        agreed = agreement(each, pair.civicrm.cells[each.name], pair.airtable.cells[each.name]) if sure is UNSURE else sure
+        if agreed is not DIFFER:
+            found[each.name] = agreed
+    return found
+
+
+def _unknown(facts: Facts, sweep: _Sweep, link: Link, agreed: Mapping[str, Value | None]) -> Mapping[str, Value | None]:
+    """Of what agrees, what was not known to: another base, or none, or a cell that is still stopped."""
+    bases = facts.known.bases.get(link)
     if not bases:
-        return
-    stops = facts.known.stops if result.link in sweep.stopped else {}
-    if not stops and result.agreed.items() <= bases.items():
-        result.agreed = {}
-        return
-    result.agreed = {
-        name: agreed
-        for name, agreed in result.agreed.items()
-        if not _is_base(bases.get(name, NO_BASE), agreed) or (result.link, name) in stops
+        return agreed
+    stops = facts.known.stops if link in sweep.stopped else {}
+    if not stops and agreed.items() <= bases.items():
+        return {}
+    return {
+        name: value for name, value in agreed.items() if not _is_base(bases.get(name, NO_BASE), value) or (link, name) in stops
     }
 
 
@@ -146,7 +175,7 @@ def _name(pair: Pair) -> str:
     return pair.civicrm.name if pair.civicrm.name != pair.civicrm.id else pair.airtable.name
 
 
-def _compare_cell(facts: Facts, pair: Pair, each: Field, result: Compared, writes: dict[Side, list[CellChange]]) -> None:
+def _compare_cell(facts: Facts, pair: Pair, each: Field, told: list[Discrepancy], writes: dict[Side, list[CellChange]]) -> None:
     cells = PerSide(pair.civicrm.cells[each.name], pair.airtable.cells[each.name])
     base = facts.known.bases.get(pair.link, {}).get(each.name, NO_BASE)
     outcome = merge(each, base, cells, modified=PerSide(pair.civicrm.row.modified_at, pair.airtable.row.modified_at))
@@ -162,7 +191,7 @@ def _compare_cell(facts: Facts, pair: Pair, each: Field, result: Compared, write
         else:
             code, details = 401, {"side": write.side.title, "reason": written}
     if code is not None:
-        result.discrepancies.append(_about_cell(facts, pair, each, cells, code, details))
+        told.append(_about_cell(facts, pair, each, cells, code, details))
 
 
 def stopped(known: Known, link: Link, each: Field, cells: PerSide[Cell]) -> int | None:

@@ -7,12 +7,17 @@ fields are never in a plan's document: there they stand as a keyed digest made b
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Generic, TypeVar
 
 from bridge.core.mapping import Severity
 from bridge.core.record import Base, Cell, Json, Link, PerSide, Side, Value
+
+K = TypeVar("K")
+S = TypeVar("S")
+V = TypeVar("V")
 
 
 class Action(StrEnum):
@@ -118,6 +123,32 @@ class Population:
 
     now: PerSide[int]
     last: PerSide[int | None] = PerSide(None, None)
+
+
+class Deferred(Mapping[K, V], Generic[K, S, V]):
+    """A mapping that makes each value when it is asked for, from what the key stands for.
+
+    What a run is to keep of every pair costs more than finding that the pair agrees; a plan that is only looked at needs none
+    of it, and one that is stored needs each once.
+    """
+
+    __slots__ = ("_make", "_of")
+
+    def __init__(self, of: Mapping[K, S], make: Callable[[S], V]) -> None:
+        self._of = of
+        self._make = make
+
+    def __getitem__(self, key: K) -> V:
+        return self._make(self._of[key])
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(self._of)
+
+    def __len__(self) -> int:
+        return len(self._of)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} to come>"  # never a value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,30 +4,29 @@ Pure: the same inputs give the same plan. Nothing here decides whether the plan 
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 
 from bridge.core.creates import unmatched
 from bridge.core.facts import Facts, Seal, about_record, evidence, severity_of
 from bridge.core.mapping import Mapping as FieldMapping
 from bridge.core.mapping import Severity, SimilarMatch
 from bridge.core.marks import NO_MARK
-from bridge.core.match import Suggestion
-from bridge.core.pairs import Compared, compare_pairs
-from bridge.core.plan import Change, Discrepancy, Plan, Population
-from bridge.core.record import Link, PerSide, Record, Side
+from bridge.core.match import Pair, Suggestion
+from bridge.core.pairs import Compared, compare_pairs, values_of
+from bridge.core.plan import Change, Deferred, Discrepancy, Plan, Population
+from bridge.core.record import Link, PerSide, Record, Side, Value
 from bridge.core.sight import Drift, Fault, Whereabouts
 
 _DRIFT = {Fault.GONE: 501, Fault.RETYPED: 501, Fault.RENAMED: 503, Fault.OPTION_GONE: 502, Fault.OPTION_NEW: 502}
-_NOT_TAKEN = 401
 
 
 def make_plan(facts: Facts) -> Plan:
     """The plan of these facts, sorted; its guard and its costs are still to be judged."""
-    compared = list(compare_pairs(facts))
+    compared = compare_pairs(facts)
     creates = list(unmatched(facts))
-    changes = [change for each in compared for change in each.changes] + [each for each in creates if isinstance(each, Change)]
+    changes = [*compared.changes, *(each for each in creates if isinstance(each, Change))]
     discrepancies = [
-        *(each for result in compared for each in result.discrepancies),
+        *compared.discrepancies,
         *(each for each in creates if isinstance(each, Discrepancy)),
         *_identity(facts),
         *_absences(facts),
@@ -40,7 +39,7 @@ def make_plan(facts: Facts) -> Plan:
         changes=tuple(sorted(changes, key=lambda change: change.order)),
         discrepancies=tuple(sorted(discrepancies, key=lambda each: each.order)),
         links=tuple(pair.link for pair in facts.matching.pairs if pair.link not in facts.known.links),
-        agreed={each.link: each.agreed for each in compared if each.agreed},
+        agreed=_agreed(facts, compared),
         marks=_marks(facts, compared),
         told=_told(facts, compared),
         population=Population(now=snapshots.map(lambda each: len(each.records)), last=facts.known.last_counts),
@@ -48,28 +47,27 @@ def make_plan(facts: Facts) -> Plan:
     )
 
 
-def _marks(facts: Facts, compared: Iterable[Compared]) -> dict[Link, PerSide[bytes]]:
+def _agreed(facts: Facts, compared: Compared) -> Mapping[Link, Mapping[str, Value | None]]:
+    values = values_of(facts)
+    return Deferred(compared.agreed, lambda each: values(each) if isinstance(each, Pair) else each)
+
+
+def _marks(facts: Facts, compared: Compared) -> Mapping[Link, PerSide[bytes]]:
     mark = facts.mark
     if mark is None:
         return {}
-    rows = {each.link: PerSide(each.pair.civicrm.row, each.pair.airtable.row) for each in compared if each.quiet}
-    return {link: PerSide(mark(Side.CIVICRM, both.civicrm), mark(Side.AIRTABLE, both.airtable)) for link, both in rows.items()}
+    return Deferred(
+        compared.quiet,
+        lambda pair: PerSide(mark(Side.CIVICRM, pair.civicrm.row), mark(Side.AIRTABLE, pair.airtable.row)),
+    )
 
 
-def _told(facts: Facts, compared: Iterable[Compared]) -> dict[Link, PerSide[bytes]]:
-    """Half marks of the pairs that are only told of, where they are not known already.
-
-    Not of those that a system would not take (401): what it takes may be another matter the next time, and no row tells.
-    """
+def _told(facts: Facts, compared: Compared) -> dict[Link, PerSide[bytes]]:
+    """Half marks of the pairs that are only told of, where they are not known already."""
     mark = facts.mark
     if mark is None:
         return {}
-    rows = {
-        each.link: each.pair.civicrm.row
-        for each in compared
-        if not (each.quiet or each.changes or any(found.code == _NOT_TAKEN for found in each.discrepancies))
-    }
-    halves = {link: PerSide(mark(Side.CIVICRM, row), NO_MARK) for link, row in rows.items()}
+    halves = {link: PerSide(mark(Side.CIVICRM, pair.civicrm.row), NO_MARK) for link, pair in compared.only_told.items()}
     return {link: half for link, half in halves.items() if facts.known.marks.get(link) != half}
 
 
