@@ -16,6 +16,7 @@ import resource
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 from benchmarks import workload
 from bridge.core.facts import Facts
@@ -36,7 +37,7 @@ from bridge.core.marks import marker, still_quiet
 from bridge.core.match import match
 from bridge.core.plan import Plan
 from bridge.core.planner import make_plan
-from bridge.core.record import Json, PerSide, Row, Side, Snapshot
+from bridge.core.record import Json, PerSide, Row, Side, Snapshot, decoded
 from bridge.core.sight import Sight
 from bridge.core.values import Zones, record_reader
 
@@ -117,7 +118,7 @@ def known_after(plan: Plan) -> Known:
 def _rows(path: Path, name: str) -> Iterator[dict[str, Json]]:
     with path.open("rb") as pages:
         for page in pages:
-            yield from json.loads(page)[name]
+            yield from cast("dict[str, Any]", decoded(page))[name]
 
 
 def _found(plan: Plan, rows: PerSide[dict[str, Row]], only: PerSide[list[Row]]) -> frozenset[tuple[str, str]]:

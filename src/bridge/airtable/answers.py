@@ -7,7 +7,6 @@ integrators saw live (the plural `errors`, an error that is a bare word).
 
 import datetime as dt
 import email.utils
-import json
 import re
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -15,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from bridge.core.record import decoded
 from bridge.errors import AuthRejected, BridgeError, OutcomeUnknown, RequestRejected, Unavailable, UnexpectedAnswer
 
 BILLING_BLOCK = "PUBLIC_API_BILLING_LIMIT_EXCEEDED"
@@ -124,7 +124,7 @@ def read(response: httpx.Response, *, where: str, writes: bool) -> Answer:
     if not response.content:
         return Answer(None, _date(response))
     try:
-        return Answer(json.loads(response.content), _date(response))
+        return Answer(decoded(response.content), _date(response))
     except (ValueError, RecursionError) as error:
         if writes:
             raise lost(where) from error

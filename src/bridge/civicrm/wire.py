@@ -6,7 +6,6 @@ No message made here quotes a body, for error texts of CiviCRM quote values.
 """
 
 import datetime as dt
-import json
 import re
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
-from bridge.core.record import Json
+from bridge.core.record import Json, decoded
 from bridge.errors import AuthRejected, BridgeError, OutcomeUnknown, RateLimited, RequestRejected, Unavailable, UnexpectedAnswer
 
 _PAUSE = dt.timedelta(seconds=30)
@@ -196,10 +195,9 @@ _PLAIN: tuple[tuple[re.Pattern[str], str], ...] = (
 def _parsed(content: bytes) -> Json:
     """The JSON in `content`, or None where it is something else."""
     try:
-        found: Json = json.loads(content)
+        return decoded(content)
     except (ValueError, RecursionError):
         return None
-    return found
 
 
 def _is_api(body: Json, status: int) -> bool:

@@ -101,18 +101,12 @@ def match(
         if isinstance(rule, ExactMatch)
     ]
     pointers = _Pointers.of(keyed, taken, parted)
-    exact = [Pair(link, records.civicrm[link.civicrm], records.airtable[link.airtable], how) for link, how in pointers.agreed()]
-    settled = PerSide.of(lambda side: taken[side] | {pair.link[side] for pair in exact})
-    duplicates = [group for side in Side for group in _duplicates(keyed, side, settled[side])]
-    waiting = PerSide.of(
-        lambda side: (
-            settled[side]
-            | pointers.at[side].keys()
-            | pointers.met[side]
-            | {each.id for group in duplicates for each in group.records}
-        )
+    exact = list(pointers.agreed())
+    settled = PerSide(
+        taken.civicrm.union(pair.link.civicrm for pair in exact), taken.airtable.union(pair.link.airtable for pair in exact)
     )
-    free = PerSide.of(lambda side: [each for id_, each in records[side].items() if id_ not in waiting[side]])
+    duplicates = [group for side in Side for group in _duplicates(keyed, side, settled[side])]
+    free = PerSide.of(lambda side: _free(records[side], settled[side], pointers.waiting(side), duplicates))
     suggestions = _suggestions(mapping, free, parted)
     suggested = {each.id for suggestion in suggestions for each in (suggestion.civicrm, suggestion.airtable)}
     return Matching(
@@ -127,6 +121,14 @@ def match(
 
 def _order(record: Record) -> tuple[int, str]:
     return (len(record.id), record.id)  # CiviCRM's ids are numbers
+
+
+def _free(
+    records: Mapping[str, Record], settled: Collection[str], waiting: Collection[str], duplicates: Iterable[Duplicates]
+) -> list[Record]:
+    """The records that nothing points to: neither matched nor waiting for a person."""
+    doubled = {each.id for group in duplicates for each in group.records}
+    return [each for id_, each in records.items() if id_ not in settled and id_ not in waiting and id_ not in doubled]
 
 
 def _standing(pair: Pair) -> tuple[int, str, str]:
@@ -234,7 +236,7 @@ class _Pointers:
     """
 
     taken: PerSide[set[str]]
-    found: dict[Link, str]
+    found: dict[Link, Pair]
     at: PerSide[dict[str, str]]
     contested: PerSide[defaultdict[str, set[str]]]
     met: PerSide[set[str]]
@@ -257,7 +259,9 @@ class _Pointers:
             if values in shared:
                 self._meet(ours.at(values), theirs.at(values), apart)
             elif not (one.id in taken.civicrm and other.id in taken.airtable):
-                self._point(Link(one.id, other.id), rule.how, apart)
+                link = Link(one.id, other.id)
+                if not (apart and link in apart):
+                    self._point(Pair(link, one, other, rule.how))
 
     def _meet(self, ours: list[Record], theirs: list[Record], apart: Collection[Link]) -> None:
         for one in ours:
@@ -266,30 +270,30 @@ class _Pointers:
                     self.met.civicrm.add(one.id)
                     self.met.airtable.add(each.id)
 
-    def _point(self, link: Link, how: str, apart: Collection[Link]) -> None:
-        if apart and link in apart:
-            return
-        self.found.setdefault(link, how)
+    def _point(self, pair: Pair) -> None:
+        link = pair.link
+        self.found.setdefault(link, pair)
         if (there := self.at.civicrm.setdefault(link.civicrm, link.airtable)) != link.airtable:
             self.contested.civicrm[link.civicrm] |= {there, link.airtable}
         if (here := self.at.airtable.setdefault(link.airtable, link.civicrm)) != link.civicrm:
             self.contested.airtable[link.airtable] |= {here, link.civicrm}
 
-    def agreed(self) -> Iterator[tuple[Link, str]]:
-        """Each link whose two records point to each other alone, and the rule that found it first."""
-        taken, contested = self.taken, self.contested
-        for link, how in self.found.items():
-            free = link.civicrm not in taken.civicrm and link.airtable not in taken.airtable
-            if free and link.civicrm not in contested.civicrm and link.airtable not in contested.airtable:
-                yield link, how
+    def agreed(self) -> Iterator[Pair]:
+        """Each pair whose two records point to each other alone, by the rule that found it first."""
+        unfree = PerSide.of(lambda side: self.taken[side] | self.contested[side].keys())
+        for link, pair in self.found.items():
+            if link.civicrm not in unfree.civicrm and link.airtable not in unfree.airtable:
+                yield pair
+
+    def waiting(self, side: Side) -> Collection[str]:
+        """The ids of one side of which some key stands on the other side."""
+        return self.at[side].keys() | self.met[side]
 
     def ambiguous(self, records: PerSide[Mapping[str, Record]], settled: PerSide[set[str]]) -> Iterator[Ambiguous]:
         """Each record whose keys point to several, or to one that is linked to another."""
         for side, pointed in self.at:
-            for id_, first in pointed.items():
-                if id_ in settled[side]:
-                    continue
-                others = self.contested[side].get(id_) or {first}
+            for id_ in pointed.keys() - settled[side]:
+                others = self.contested[side].get(id_) or {pointed[id_]}
                 if len(others) > 1 or others & self.taken[side.other]:
                     candidates = sorted((records[side.other][other] for other in others), key=_order)
                     yield Ambiguous(records[side][id_], tuple(candidates))

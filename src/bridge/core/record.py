@@ -6,11 +6,12 @@ different things that are never mixed up.
 """
 
 import datetime as dt
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 import msgspec
 
@@ -22,6 +23,18 @@ Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 Value = str | bool | Decimal | dt.date | dt.datetime | frozenset[str]
 """A canonical value. Numbers of every kind are `Decimal`; sets of options are `frozenset`; datetimes are aware, in UTC."""
+
+
+def decoded(content: bytes) -> Json:
+    """What a remote's JSON says; raises ValueError where it is none.
+
+    msgspec reads in half the time of the standard library, and strictly; what it will not take (half of a surrogate pair, which
+    CiviCRM can store) the library may.
+    """
+    try:
+        return cast("Json", msgspec.json.decode(content))
+    except msgspec.DecodeError:
+        return cast("Json", json.loads(content))
 
 
 class Side(StrEnum):
