@@ -25,7 +25,7 @@ _LEARNT = 1 << 14
 class Compared:
     """What came of all pairs: what is to be written, what is to be told, and what is to be kept of those that agree.
 
-    `agreed` are the cells that agree and were not known to, by field, or the pair itself where that is every field: most of
+    `agreed` are the cells that agree and were not known to, by field, or the pair itself where nothing was known: most of
     these are never looked at (see `values_of`). `quiet` are the pairs of which every field agrees and nothing is told: once
     what agrees is stored, the same rows come to nothing at all.
     """
@@ -73,7 +73,7 @@ def compare_pairs(facts: Facts, *, at_a_glance: bool = True) -> Compared:
 
 
 def values_of(facts: Facts) -> Callable[[Pair], Mapping[str, Value | None]]:
-    """What tells of a pair of which every field agrees what they agree on, by field."""
+    """What tells what a pair agrees on, by field."""
     sweep = _sweep(facts, at_a_glance=True)
     return lambda pair: _agreeing(sweep, pair)
 
@@ -110,7 +110,10 @@ def _compare(facts: Facts, sweep: _Sweep, pair: Pair, differ: Sequence[int], res
     if facts.mapping.rules:
         told.extend(_rules(facts, pair))
     result.discrepancies.extend(told)
-    if unknown := _unknown(facts, sweep, pair.link, _agreeing(sweep, pair)):
+    if pair.link not in facts.known.bases:
+        if len(differ) < len(sweep.two_sided):
+            result.agreed[pair.link] = pair
+    elif unknown := _unknown(facts, sweep, pair.link, _agreeing(sweep, pair)):
         result.agreed[pair.link] = unknown
     if not (differ or told):
         result.quiet[pair.link] = pair
@@ -141,9 +144,7 @@ def _agreeing(sweep: _Sweep, pair: Pair) -> dict[str, Value | None]:
 
 def _unknown(facts: Facts, sweep: _Sweep, link: Link, agreed: Mapping[str, Value | None]) -> Mapping[str, Value | None]:
     """Of what agrees, what was not known to: another base, or none, or a cell that is still stopped."""
-    bases = facts.known.bases.get(link)
-    if not bases:
-        return agreed
+    bases = facts.known.bases[link]
     stops = facts.known.stops if link in sweep.stopped else {}
     if not stops and agreed.items() <= bases.items():
         return {}
