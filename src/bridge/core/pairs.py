@@ -110,10 +110,7 @@ def _compare(facts: Facts, sweep: _Sweep, pair: Pair, differ: Sequence[int], res
     if facts.mapping.rules:
         told.extend(_rules(facts, pair))
     result.discrepancies.extend(told)
-    if pair.link not in facts.known.bases:
-        if len(differ) < len(sweep.two_sided):
-            result.agreed[pair.link] = pair
-    elif unknown := _unknown(facts, sweep, pair.link, _agreeing(sweep, pair)):
+    if unknown := _unknown(facts, sweep, pair) if len(differ) < len(sweep.two_sided) else None:
         result.agreed[pair.link] = unknown
     if not (differ or told):
         result.quiet[pair.link] = pair
@@ -142,9 +139,12 @@ def _agreeing(sweep: _Sweep, pair: Pair) -> dict[str, Value | None]:
     return found
 
 
-def _unknown(facts: Facts, sweep: _Sweep, link: Link, agreed: Mapping[str, Value | None]) -> Mapping[str, Value | None]:
-    """Of what agrees, what was not known to: another base, or none, or a cell that is still stopped."""
-    bases = facts.known.bases[link]
+def _unknown(facts: Facts, sweep: _Sweep, pair: Pair) -> Pair | Mapping[str, Value | None]:
+    """Of what agrees, what was not known to: another base, or none, or a cell that is still stopped. Of a new pair, itself."""
+    link, bases = pair.link, facts.known.bases.get(pair.link)
+    if not bases:
+        return pair
+    agreed = _agreeing(sweep, pair)
     stops = facts.known.stops if link in sweep.stopped else {}
     if not stops and agreed.items() <= bases.items():
         return {}
