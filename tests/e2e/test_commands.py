@@ -369,7 +369,11 @@ def test_new_names_are_told_and_written_into_the_files_with_their_comments_kept(
         airtable.rename_field(BASE, "Groups", "Contact email", "E-mail: office")
         airtable.rename_option(BASE, "Groups", "Status", "Enrolled", "Enrolled now")
         airtable.rename_table(BASE, "Groups", "Member groups")
-        told = "\n".join(each["message"] for each in app.check_live() if each["fix"])
+        first, *kept = app.check_live(repin=True)
+        assert first["message"].startswith("Nothing was pinned anew")
+        assert "--fix" in first["hint"]
+        assert kept == app.check_live()
+        told = "\n".join(each["message"] for each in kept if each["fix"])
     assert "Airtable's field `Contact email` is called `E-mail: office` now: its cells are frozen (503)" in told
     assert "Airtable's option `Enrolled` of `Status` is called `Enrolled now` now" in told
     assert "Airtable's table `Groups` is called `Member groups` now" in told
@@ -381,6 +385,8 @@ def test_new_names_are_told_and_written_into_the_files_with_their_comments_kept(
     assert before.count("#") == after.count("#")
     assert "benefits_status, is: enrolled" in after
     assert "table: Member groups" in after
+    with App(Settings.load(desk.environment)) as app:
+        assert "Nothing was pinned anew" not in str(app.check_live(repin=True))
 
 
 def test_a_person_chooses_a_value_sees_the_plan_and_it_is_in_the_other_system(desk: Desk) -> None:

@@ -74,17 +74,25 @@ class Mended:
 
 
 def hold(bridge: "App", *, repin: bool = False) -> "list[tuple[Mapping, Finding]]":
-    """What the live systems lack of what the mappings name; names are pinned to ids, anew with `repin`."""
-    from bridge.config.live import hold_against
+    """What the live systems lack of what the mappings name; names are pinned to ids, anew with `repin`.
 
-    found: list[tuple[Mapping, Finding]] = []
-    knowledge = bridge.store.knowledge
+    A mapping that names anything by an old name is not pinned anew: only its pins still say what became of that name.
+    """
     with bridge.one_run():
-        for mapping in bridge.mappings:
-            pins = PerSide.of(lambda side: {} if repin else knowledge.pins(mapping.name, side))  # noqa: B023  # called at once
-            sights = look(mapping, bridge.remotes(mapping), knowledge, repin=repin)
-            found += [(mapping, each) for each in hold_against(mapping, sights, pins)]
-    return found
+        return [(mapping, each) for mapping in bridge.mappings for each in _hold(bridge, mapping, repin=repin)]
+
+
+def _hold(bridge: "App", mapping: Mapping, *, repin: bool) -> "list[Finding]":
+    from bridge.config.live import hold_against, not_repinned
+
+    knowledge = bridge.store.knowledge
+    pins = PerSide.of(lambda side: knowledge.pins(mapping.name, side))
+    found = hold_against(mapping, look(mapping, bridge.remotes(mapping), knowledge), pins)
+    if not repin:
+        return found
+    if any(each.rename is not None for each in found):
+        return [not_repinned(mapping), *found]
+    return hold_against(mapping, look(mapping, bridge.remotes(mapping), knowledge, repin=True))
 
 
 def check_live(bridge: "App", *, repin: bool = False) -> list[dict[str, Any]]:

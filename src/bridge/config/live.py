@@ -89,6 +89,16 @@ def hold_against(mapping: Mapping, sights: PerSide[Sight], pins: PerSide[Pins] =
     return [finding for _, finding in sorted(found, key=lambda each: each[0])]
 
 
+def not_repinned(mapping: Mapping) -> Finding:
+    """That today's schema was not accepted, because the file still says names of yesterday's."""
+    return Finding(
+        severity=Level.ERROR,
+        where=mapping.file,
+        message="Nothing was pinned anew: names that the file says have changed, and new pins would forget what they became.",
+        hint="First let `bridge check --live --fix` write the new names, or name them back; then `--repin`.",
+    )
+
+
 _Found = Iterator[tuple[Place, Finding]]
 
 
