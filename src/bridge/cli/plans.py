@@ -65,13 +65,16 @@ def digests_in(file: Path) -> list[str]:
         made: Any = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file} cannot be read.", next_step="make one: bridge plan NAME --out plan.json") from error
+    except RecursionError as error:
+        raise ConfigError(f"{file} is nested without end.", next_step="make one: bridge plan NAME --out plan.json") from error
     except json.JSONDecodeError as error:
         raise ConfigError(
             f"{file}:{error.lineno}:{error.colno}: expected a plan file (JSON); {error.msg.lower()}.",
             next_step="make one: bridge plan NAME --out plan.json",
         ) from error
     plans = made.get("plans", [made]) if isinstance(made, dict) else []
-    digests = [str(each.get("digest") or "") for each in plans if isinstance(each, dict)]
+    whole = isinstance(plans, list) and all(isinstance(each, dict) for each in plans)
+    digests = [str(each.get("digest") or "") for each in plans] if whole else []
     if not digests or not all(digests):
         raise ConfigError(
             f"{file} is JSON, and no plan file: it has no `digest`.", next_step="make one: bridge plan NAME --out plan.json"

@@ -6,7 +6,6 @@ knows no idempotency key (slackapi/slack-api-specs#10). Each failure says whethe
 
 import datetime as dt
 import http.client
-import json
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
@@ -64,6 +63,17 @@ _CHANNEL = {
 }
 _UNSETTLED = frozenset({"internal_error", "fatal_error", "request_timeout", "service_unavailable", "rollup_error", "not_json"})
 _NEVER_LEFT = (ConnectionRefusedError, socket.gaierror, ssl.SSLCertVerificationError)
+_UNREADABLE = (
+    OSError,
+    http.client.HTTPException,
+    SlackClientError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    RecursionError,
+)
+"""What slack_sdk lets through of an answer that was cut, is in no known encoding, no JSON, no object, or without end."""
 _TOO_MANY = 429
 _MOST_PAGES = 10
 _SCOPES = "x-oauth-scopes"
@@ -117,7 +127,10 @@ class Bot:
     def post(self, channel: str, payload: Mapping[str, Json], thread: Place | None) -> Place | None:
         """Post once, into the channel or a thread."""
         answer = self._call("chat.postMessage", {"channel": channel, **payload, **({"thread_ts": thread.ts} if thread else {})})
-        return Place(str(answer["channel"]), str(answer["ts"]))
+        where, ts = answer.get("channel"), answer.get("ts")
+        if not (isinstance(where, str) and isinstance(ts, str)):
+            raise OutcomeUnknown("Slack took the message and did not say where it stands.")
+        return Place(where, ts)
 
     def edit(self, place: Place, payload: Mapping[str, Json]) -> None:
         """Replace a message of ours, blocks and all."""
@@ -135,9 +148,9 @@ class Bot:
             }
             method = "conversations.replies" if thread else "conversations.history"
             for page in self._pages(method, asked | ({"ts": thread.ts} if thread else {})):
-                for message in cast("list[dict[str, Json]]", page.get("messages", [])):
+                for message in _objects(page, "messages"):
                     if _key_of(message) == key:
-                        return Place(where, str(message["ts"]))
+                        return Place(where, str(message.get("ts", "")))
         except (AuthRejected, ConfigError, RequestRejected) as refused:
             raise OutcomeUnknown(
                 "Slack does not let the app look for its own message.",
@@ -210,7 +223,7 @@ class Bot:
             known = [
                 each
                 for page in self._pages("conversations.list", {"exclude_archived": True, "limit": 200})
-                for each in cast("list[dict[str, Json]]", page.get("channels", []))
+                for each in _objects(page, "channels")
             ]
         except (AuthRejected, OutcomeUnknown):
             return  # without `channels:read` the first message will tell
@@ -224,9 +237,9 @@ class Bot:
         if not channel.startswith("#"):
             return channel
         for page in self._pages("conversations.list", {"exclude_archived": True, "limit": 200}):
-            for each in cast("list[dict[str, Json]]", page.get("channels", [])):
+            for each in _objects(page, "channels"):
                 if each.get("name") == channel[1:]:
-                    return str(each["id"])
+                    return str(each.get("id", ""))
         raise ConfigError(f"Slack knows no channel {channel}.", next_step=_INVITE)
 
     def _pages(self, method: str, asked: dict[str, Json]) -> list[dict[str, Json]]:
@@ -254,6 +267,8 @@ class Bot:
     def _call(self, method: str, arguments: dict[str, Json], *, verb: str = "POST") -> dict[str, Json]:
         with our_errors():
             answer = self._web.api_call(method, http_verb=verb, **{"params" if verb == "GET" else "json": arguments})
+        if not isinstance(answer.data, dict):
+            raise OutcomeUnknown(f"Slack answered {method} in a form that it does not have.")
         return cast("dict[str, Json]", answer.data)
 
 
@@ -268,7 +283,7 @@ def our_errors() -> Iterator[None]:
         word = data.get("error", "not_json") if isinstance(data, dict) else "not_json"
         headers = getattr(response, "headers", {}) or {}
         raise refused(str(word), getattr(response, "status_code", 200), headers) from refusal
-    except (OSError, http.client.HTTPException, SlackClientError, json.JSONDecodeError) as lost:
+    except _UNREADABLE as lost:
         raise _lost(lost) from lost
 
 
@@ -285,7 +300,7 @@ class Hook:
         body = {name: value for name, value in payload.items() if name != "metadata"}
         try:
             answer = self._hook.send_dict(body)
-        except (OSError, http.client.HTTPException, SlackClientError) as lost:
+        except _UNREADABLE as lost:
             raise _lost(lost) from lost
         if answer.status_code != 200 or answer.body != "ok":  # noqa: PLR2004  # HTTP's own number
             raise refused(answer.body[:60].strip() or "not_json", answer.status_code, answer.headers)
@@ -310,6 +325,12 @@ class Hook:
             "A webhook cannot look for its own message.",
             next_step="Use a bot token (BRIDGE_SLACK__BOT_TOKEN) if every report must arrive.",
         )
+
+
+def _objects(page: Mapping[str, Json], name: str) -> list[dict[str, Json]]:
+    """The objects of a list in Slack's answer; whatever else stands there is passed over."""
+    found = page.get(name)
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
 def _key_of(message: Mapping[str, Json]) -> Json:

@@ -67,7 +67,10 @@ def address(app_token: str, url: str = SLACK_API) -> str:
         ) from refused
     except OutcomeUnknown as lost:
         raise Unavailable("Slack did not answer apps.connections.open.") from lost
-    return str(answer["url"])
+    found = answer.data.get("url") if isinstance(answer.data, dict) else None
+    if not isinstance(found, str):
+        raise Unavailable("Slack answered apps.connections.open without an address.")
+    return found
 
 
 def _client(url: str) -> WebClient:

@@ -133,7 +133,7 @@ class House:
         found = _json(httpx.get, f"{self.issuer}/.well-known/openid-configuration")
         needed = ("authorization_endpoint", "token_endpoint", "jwks_uri")
         scheme = urlsplit(self.issuer).scheme
-        if found.get("issuer") != self.issuer or any(urlsplit(str(found.get(name))).scheme != scheme for name in needed):
+        if found.get("issuer") != self.issuer or any(not str(found.get(name)).startswith(f"{scheme}://") for name in needed):
             raise AuthRejected(
                 f"{self.issuer} describes itself as another house, or not securely.", next_step="check BRIDGE_WEB__OIDC_ISSUER."
             )
@@ -152,7 +152,8 @@ class House:
             "code_verifier": attempt.verifier,
         }
         own = {"client_id": self.client_id, "client_secret": self.client_secret}
-        if "client_secret_post" in described.get("token_endpoint_auth_methods_supported", ()):
+        ways = described.get("token_endpoint_auth_methods_supported")
+        if isinstance(ways, list) and "client_secret_post" in ways:
             return described["token_endpoint"], {"data": {**body, **own}}
         return described["token_endpoint"], {"data": body, "auth": (self.client_id, self.client_secret)}
 
@@ -172,7 +173,7 @@ class House:
             keys = KeySet.import_key_set(_json(httpx.get, described["jwks_uri"]))  # type: ignore[arg-type]  # it checks the shape
             claims = jwt.decode(token, keys, algorithms=_ALGORITHMS).claims
             registry.validate(claims)
-        except (JoseError, ValueError) as error:
+        except (JoseError, ValueError, KeyError, TypeError, AttributeError) as error:  # joserfc believes the shape of keys
             raise AuthRejected("The other house's word does not hold.") from error
         if isinstance(claims["aud"], list) and len(claims["aud"]) > 1 and claims.get("azp") != self.client_id:
             raise AuthRejected("The other house's word is for somebody else.")
@@ -186,12 +187,17 @@ def _refusal(address: str, sent: Mapping[str, Any]) -> str:
         found = said.json()
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise Unavailable(
-            f"{urlsplit(address).hostname} could not be reached to sign somebody in.", next_step="check the network."
+            f"{_host(address)} could not be reached to sign somebody in.", next_step="check the network."
         ) from error
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     word = found.get("error") if isinstance(found, dict) else ""
     return word if isinstance(word, str) else ""
+
+
+def _host(address: str) -> str:
+    """What of an address may be told."""
+    return address.partition("://")[2].partition("/")[0].rpartition("@")[2] or "the other house"
 
 
 def _json(ask: Any, address: str, **more: Any) -> Mapping[str, Any]:
@@ -199,9 +205,8 @@ def _json(ask: Any, address: str, **more: Any) -> Mapping[str, Any]:
     try:
         answer = ask(address, timeout=_SECONDS, follow_redirects=False, headers={"Accept": "application/json"}, **more)
         found = answer.json()
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        host = urlsplit(address).hostname
-        raise Unavailable(f"{host} could not be reached to sign somebody in.", next_step="try again.") from error
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, RecursionError) as error:
+        raise Unavailable(f"{_host(address)} could not be reached to sign somebody in.", next_step="try again.") from error
     if answer.is_error or not isinstance(found, dict):
-        raise AuthRejected(f"{urlsplit(address).hostname} refused to sign somebody in ({answer.status_code}).")
+        raise AuthRejected(f"{_host(address)} refused to sign somebody in ({answer.status_code}).")
     return found
