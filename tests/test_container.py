@@ -132,3 +132,18 @@ def test_kustomize_names_files_that_are_there_or_are_to_be_copied() -> None:
 def test_every_manifest_says_what_it_is() -> None:
     for file in KUBERNETES.glob("*.yaml"):
         assert {"apiVersion", "kind"} <= set(loaded(file)), file.name
+
+
+def test_the_images_of_others_are_named_in_one_place_each_and_can_be_pinned_there() -> None:
+    """Their digests are not to be had where this is built: whoever deploys fills them in, and is told where."""
+    compose = loaded(COMPOSE)["services"]
+    assert compose["bridge"]["build"]["args"] == {"BASE": "${BASE_IMAGE:-debian:bookworm-slim}"}
+    assert "ARG BASE=debian:bookworm-slim\n" in DOCKERFILE
+    assert re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE) == ["${BASE}", "${BASE}"]
+    assert compose["database"]["image"] == "${POSTGRES_IMAGE:-postgres:17-bookworm}"
+    told = (ROOT / "deploy" / "README.md").read_text()
+    pinning = told[told.index("## Pinning the images") : told.index("## Running")]
+    assert all(
+        each in pinning
+        for each in ("BASE_IMAGE=", "POSTGRES_IMAGE=", "--build-arg BASE=", "`digest: sha256:…`", "Image=…@sha256")
+    )
