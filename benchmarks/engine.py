@@ -112,7 +112,7 @@ def reconcile(work: workload.Workload, known: Known = NOTHING_KNOWN) -> tuple[Pl
 
 def known_after(plan: Plan) -> Known:
     """What is known once this plan's links, agreed values and marks are stored."""
-    return dataclasses.replace(NOTHING_KNOWN, links=frozenset(plan.links), bases=plan.agreed, marks=plan.marks)
+    return dataclasses.replace(NOTHING_KNOWN, links=frozenset(plan.links), bases=dict(plan.agreed), marks=dict(plan.marks))
 
 
 def _rows(path: Path, name: str) -> Iterator[dict[str, Json]]:

@@ -7,27 +7,24 @@ no record look changed.
 """
 
 import hashlib
-import marshal
 from collections.abc import Callable, Iterable, Mapping
 
-from bridge.core.record import Json
+from bridge.core.record import Json, packed
 
 Glimpser = Callable[[str, Mapping[str, Json]], bytes]
 """The glimpse of a record: its id and its values by path, those that move a date left aside."""
 
 _BYTES = 16
-_FORMAT = 2
-"""The version of `marshal` that writes equal values alike, whatever else refers to them."""
 
 
 def glimpser(salt: str, undated: Iterable[str]) -> Glimpser:
     """What makes the glimpses of a mapping of which the paths `undated` move no date."""
     paths = sorted(undated)
-    begun = hashlib.blake2b(marshal.dumps((salt, paths), _FORMAT), digest_size=_BYTES)
+    begun = hashlib.blake2b(packed((salt, paths)), digest_size=_BYTES)
 
     def glimpse(native: str, values: Mapping[str, Json]) -> bytes:
         digest = begun.copy()
-        digest.update(marshal.dumps((native, [values.get(path) for path in paths]), _FORMAT))
+        digest.update(packed((native, [values.get(path) for path in paths])))
         return digest.digest()
 
     return glimpse

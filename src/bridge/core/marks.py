@@ -12,7 +12,6 @@ says itself which rows changed, needs no other to know that the ledger has been 
 import datetime as dt
 import hashlib
 import json
-import marshal
 from collections.abc import Callable, Iterator, Mapping
 
 from bridge import __version__
@@ -21,7 +20,7 @@ from bridge.core.knowledge import Known
 from bridge.core.mapping import Mapping as FieldMapping
 from bridge.core.mapping import OnConflict
 from bridge.core.match import Matching
-from bridge.core.record import Link, PerSide, Row, Side, Unreadable
+from bridge.core.record import Link, PerSide, Row, Side, Unreadable, packed
 from bridge.core.values import References, Zones
 
 RULES = 1
@@ -34,8 +33,6 @@ NO_MARK = b""
 """Stands for the mark of a row that is to be looked at whatever it holds."""
 
 _BYTES = 16
-_FORMAT = 2
-"""The version of `marshal` that writes equal values alike, whatever else refers to them."""
 
 
 def marker(
@@ -67,7 +64,7 @@ def marker(
 
     def mark(side: Side, row: Row) -> bytes:
         digest = begun[side].copy()
-        digest.update(marshal.dumps((row.id, dict(row.values)), _FORMAT))
+        digest.update(packed((row.id, dict(row.values))))
         if newest:
             digest.update(str(row.modified_at).encode())
         return digest.digest()

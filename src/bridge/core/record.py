@@ -7,6 +7,7 @@ different things that are never mixed up.
 
 import datetime as dt
 import json
+import marshal
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -35,6 +36,24 @@ def decoded(content: bytes) -> Json:
         return cast("Json", msgspec.json.decode(content))
     except msgspec.DecodeError:
         return cast("Json", json.loads(content))
+
+
+def packed(content: object) -> bytes:
+    """JSON values as bytes to make a digest of: never the same for two that differ, in the order of their names even.
+
+    msgpack is made in a quarter of marshal's time, and has no place for integers of more than 64 bits and half surrogate pairs.
+    """
+    try:
+        return msgspec.msgpack.encode(content)
+    except (OverflowError, UnicodeEncodeError):
+        return _NO_MSGPACK + marshal.dumps(content, _MARSHAL)
+
+
+_NO_MSGPACK = b"\xc1"
+"""The one byte with which no msgpack begins."""
+
+_MARSHAL = 2
+"""The version that writes equal values alike, whatever else refers to them."""
 
 
 class Side(StrEnum):
