@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 
@@ -38,7 +38,7 @@ def decoded(content: bytes) -> Json:
         return cast("Json", json.loads(content))
 
 
-def packed(content: object) -> bytes:
+def packed(content: Any) -> bytes:
     """JSON values as bytes to make a digest of: never the same for two that differ, in the order of their names even.
 
     msgpack is made in a quarter of marshal's time, and has no place for integers of more than 64 bits and half surrogate pairs.
