@@ -124,6 +124,8 @@ Base = Value | None | Sealed
 """The canonical value both sides last verifiably agreed on. A field without a base has no entry at all."""
 
 
+_NOTHING: Mapping[str, Json] = {}
+
 # There is one of each of these for every row of every run: structs are made in a tenth of a dataclass's time, and the
 # collector need not visit them, for none refers back to what holds it.
 
@@ -137,7 +139,7 @@ class Row(msgspec.Struct, frozen=True, gc=False):
 
     id: str
     values: Mapping[str, Json]
-    extra: Mapping[str, Json] = msgspec.field(default_factory=dict)
+    extra: Mapping[str, Json] = msgspec.field(default_factory=lambda: _NOTHING)  # one for all: most rows have none
     modified_at: dt.datetime | None = None
 
     def __repr__(self) -> str:

@@ -189,13 +189,16 @@ class _Cells(Mapping[str, Cell]):
     def __init__(self, raw: Mapping[str, Json], readers: Mapping[str, tuple[str, Callable[[Json], Cell]]]) -> None:
         self._raw = raw
         self._readers = readers
-        self._found: dict[str, Cell] = {}
+        self._found: dict[str, Cell] | None = None  # not one for each of a million rows that nobody asks
 
     def __getitem__(self, name: str) -> Cell:
-        if name not in self._found:
+        found = self._found
+        if found is None:
+            found = self._found = {}
+        if name not in found:
             path, read = self._readers[name]
-            self._found[name] = read(self._raw.get(path))
-        return self._found[name]
+            found[name] = read(self._raw.get(path))
+        return found[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._readers)
