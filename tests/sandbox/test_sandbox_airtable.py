@@ -622,3 +622,78 @@ def test_staff_are_held_to_the_options(airtable: Airtable) -> None:
     airtable.add_option(BASE, "Groups", "Status", "Golld")
     record = airtable.create(BASE, "Groups", {"Status": "Golld"})
     assert airtable.row(BASE, "Groups", record)["Status"] == "Golld"
+
+
+SPECIFICATION = {"specification": {"options": {"filters": {"dataTypes": ["tableData", "tableFields"]}}}}
+
+
+def a_hook(client: Client) -> str:
+    answer = client("POST", f"bases/{BASE}/webhooks", SPECIFICATION)
+    assert answer.json().keys() == {"id", "macSecretBase64", "expirationTime"}
+    return f"bases/{BASE}/webhooks/{answer.json()['id']}"
+
+
+def test_a_webhook_keeps_numbered_payloads_that_anybody_may_fetch_without_an_address(
+    client: Client, airtable: Airtable
+) -> None:
+    hook = a_hook(client)
+    empty = {"payloads": [], "cursor": 1, "mightHaveMore": False}
+    assert client("GET", f"{hook}/payloads").json() == empty
+    made = client.create(**{"Group name": "Arroyo", "Status": "Enrolled"})
+    airtable.edit(BASE, "Groups", made, {"Status": "Prospect"})
+    airtable.delete(BASE, "Groups", made)
+    first = client("GET", f"{hook}/payloads", limit=2).json()
+    rest = client("GET", f"{hook}/payloads", cursor=first["cursor"]).json()
+    assert [(page["cursor"], page["mightHaveMore"]) for page in (first, rest)] == [(3, True), (4, False)]
+    payloads = first["payloads"] + rest["payloads"]
+    assert [each["actionMetadata"]["source"] for each in payloads] == ["publicApi", "client", "client"]
+    assert [each["timestamp"] for each in payloads] == ["2026-03-02T12:00:00.000Z"] * 3
+    table = airtable.table(BASE, "Groups")
+    status = table.column("Status")
+    told = [each["changedTablesById"][table.id] for each in payloads]
+    cells = told[0]["createdRecordsById"][made]["cellValuesByFieldId"]
+    assert cells[table.column("Group name").id] == "Arroyo"
+    assert cells[status.id]["name"] == "Enrolled", "options are objects there"
+    changed = told[1]["changedRecordsById"][made]["current"]["cellValuesByFieldId"]
+    assert {key: value["name"] for key, value in changed.items()} == {status.id: "Prospect"}
+    assert told[2] == {"destroyedRecordIds": [made]}
+    assert client("GET", f"{hook}/payloads", cursor=4).json() == {**empty, "cursor": 4}
+
+
+def test_a_write_of_ten_is_one_payload_and_the_other_end_of_a_link_is_in_it(client: Client, airtable: Airtable) -> None:
+    group = airtable.create(BASE, "Groups", {"Group name": "Arroyo"})
+    hook = a_hook(client)
+    client("POST", f"{BASE}/Enrollees", {"records": [{"fields": {"Name": f"{each}", "Group": [group]}} for each in range(10)]})
+    [payload] = client("GET", f"{hook}/payloads").json()["payloads"]
+    groups, enrollees = (airtable.table(BASE, name).id for name in ("Groups", "Enrollees"))
+    assert len(payload["changedTablesById"][enrollees]["createdRecordsById"]) == 10
+    assert [*payload["changedTablesById"][groups]["changedRecordsById"]] == [group]
+
+
+def test_a_webhook_ends_after_a_week_without_a_question_and_payloads_go_after_one_heard_or_not(
+    client: Client, airtable: Airtable, clock: Moment
+) -> None:
+    hook = a_hook(client)
+    record = airtable.create(BASE, "Groups", {"Group name": "Arroyo"})
+    clock.pass_by(days=6)
+    assert client("GET", f"{hook}/payloads").json()["cursor"] == 2, "which renews it"
+    clock.pass_by(days=6)
+    assert client("GET", f"{hook}/payloads").json() == {"payloads": [], "cursor": 2, "mightHaveMore": False}
+    client("POST", f"{hook}/refresh")
+    clock.pass_by(days=8)
+    airtable.edit(BASE, "Groups", record, {"Group name": "Arroyo Bakery"})
+    assert client("GET", f"{hook}/payloads").json()["payloads"] == [], "it has ended"
+    [shown] = client("GET", f"bases/{BASE}/webhooks").json()["webhooks"]
+    assert (shown["isHookEnabled"], shown["notificationUrl"], shown["cursorForNextPayload"]) == (False, None, 2)
+    clock.pass_by(days=7)
+    assert client.refusal("GET", f"{hook}/payloads") == (404, "NOT_FOUND")
+
+
+def test_a_base_takes_ten_webhooks_and_only_from_a_token_that_may(client: Client, airtable: Airtable) -> None:
+    hooks = [a_hook(client) for _ in range(10)]
+    place = f"bases/{BASE}/webhooks"
+    assert client.refusal("POST", place, SPECIFICATION) == (403, "TOO_MANY_WEBHOOKS_IN_BASE")
+    assert client("DELETE", hooks[0]).status_code == 200
+    assert client.refusal("POST", place, {"specification": {}}) == (422, "INVALID_REQUEST_UNKNOWN")
+    airtable.tokens[TOKEN] -= {"webhook:manage"}
+    assert client.refusal("POST", place, SPECIFICATION) == (403, "INVALID_PERMISSIONS_OR_MODEL_NOT_FOUND")

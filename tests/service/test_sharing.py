@@ -41,7 +41,7 @@ def box(clock: Hour) -> Iterator[Sandbox]:
         yield running
 
 
-def a_bridge(box: Sandbox, folder: Path, clock: Hour, *others: tuple[str, str, str]) -> App:
+def a_bridge(box: Sandbox, folder: Path, clock: Hour, *others: tuple[str, str, str], webhooks: bool = False) -> App:
     """A bridge with the groups' mapping, and with others that differ from it by a name and one replacement each."""
     (folder / "mappings").mkdir()
     (folder / "mappings" / "groups.yaml").write_text(GROUPS)
@@ -54,6 +54,7 @@ def a_bridge(box: Sandbox, folder: Path, clock: Hour, *others: tuple[str, str, s
             {
                 **{key: value for key, value in box.environment().items() if "SLACK" not in key},
                 "BRIDGE_MODE": "correct",
+                "BRIDGE_AIRTABLE__WEBHOOKS": str(webhooks).lower(),
                 "BRIDGE_MAPPINGS": str(folder / "mappings"),
                 "BRIDGE_STATE_URL": f"sqlite:///{folder}/bridge.db",
             }
@@ -206,3 +207,50 @@ def test_a_delta_hears_what_staff_wrote_on_the_board(box: Sandbox, tmp_path: Pat
         asked(box)
         bridge.run([], Kind.DELTA)
         assert asked(box) == {"Groups/list": 1, "Discrepancies/list": 1}
+
+
+def test_with_a_webhook_a_quiet_delta_is_one_call_and_one_after_an_edit_lists_only_that_table(
+    box: Sandbox, tmp_path: Path, clock: Hour
+) -> None:
+    other = ("enrolled-groups", '[[Archived, "=", false]]', '[[Archived, "=", false], [Status, "=", Enrolled]]')
+    with a_bridge(box, tmp_path, clock, other, webhooks=True) as bridge:
+        settle(bridge, clock)
+        for _ in range(3):
+            bridge.run([], Kind.DELTA)
+            clock.pass_()
+        asked(box)
+        results = bridge.run([], Kind.DELTA)
+        assert asked(box) == {"webhooks/payloads": 1}
+        assert [each.error for each in results] == [None, None]
+        clock.pass_()
+        for row in box.airtable.rows(BASE, "Groups"):
+            box.airtable.edit(BASE, "Groups", row, {"Phone": "(413) 555-0107"})
+        results = bridge.run([], Kind.DELTA)
+        seen = asked(box)
+    assert seen["webhooks/payloads"] == seen["meta/tables"] == 1
+    assert seen["Enrollees/list"] == 0
+    here = [each.plan.population.now.airtable for each in results if each.plan]
+    assert here[0] > here[1] > 0, "each mapping met the edits in its own scope"
+
+
+def test_with_a_webhook_a_delta_tells_who_was_deleted_and_the_sweep_tells_the_same(
+    box: Sandbox, tmp_path: Path, clock: Hour
+) -> None:
+    with a_bridge(box, tmp_path, clock, webhooks=True) as bridge:
+        settle(bridge, clock)
+        for _ in range(3):
+            bridge.run([], Kind.DELTA)
+            clock.pass_()
+        link, restored = [*bridge.store.knowledge.load(bridge.one("benefits-groups")).links][:2]
+        cells = box.airtable.row(BASE, "Groups", restored.airtable)
+        box.airtable.delete(BASE, "Groups", link.airtable)
+        box.airtable.delete(BASE, "Groups", restored.airtable)
+        box.airtable.create(BASE, "Groups", {"Group name": cells["Group name"]}, record_id=restored.airtable)
+        [delta] = bridge.run([], Kind.DELTA)
+        assert delta.error is None
+        gone = [each for each in bridge.store.ledger.list(state="open") if each.discrepancy.code == 106]
+        clock.pass_()
+        bridge.run([], Kind.SWEEP)
+        again = [each for each in bridge.store.ledger.list(state="open") if each.discrepancy.code == 106]
+    assert [each.discrepancy.ids.airtable for each in gone] == [link.airtable]
+    assert [each.fingerprint for each in again] == [each.fingerprint for each in gone]

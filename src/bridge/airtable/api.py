@@ -20,6 +20,7 @@ from pyairtable.api.params import options_to_json_and_params, options_to_params
 
 from bridge import retry
 from bridge.airtable.answers import BILLING_BLOCK, Answer, Refusal, lost, read
+from bridge.airtable.hooks import Hooks
 from bridge.airtable.pace import PENALTY_SECONDS, Pace
 from bridge.airtable.pulls import Pulls
 from bridge.errors import QuotaExhausted, RateLimited, Unavailable, UnexpectedAnswer
@@ -57,6 +58,7 @@ class Api(pyairtable.Api):
         calls: Calls,
         clock: Clock,
         memory: Memory | None = None,
+        webhooks: bool = False,
         url: str = "https://api.airtable.com",
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
@@ -70,6 +72,7 @@ class Api(pyairtable.Api):
         self._calls = calls
         self._clock = clock
         self._memory = memory
+        self._hooks = Hooks(self._about_hooks, memory, clock) if webhooks and memory is not None else None
         self._pace = Pace(slots, clock=now, sleep=sleep)
         self._kept: dict[str, Any] = {}
         self._keeping = threading.Lock()
@@ -89,6 +92,8 @@ class Api(pyairtable.Api):
         """Ask for schemas again: a new run begins. Whose the token is does not change, and a revoked one is refused anyway."""
         with self._keeping:
             self._kept = {key: known for key, known in self._kept.items() if key == "identity"}
+        if self._hooks is not None:
+            self._hooks.forget()
 
     def in_flight(self, base: str) -> int:
         """How many requests to `base` should be under way at once: more than 1 only where each takes long."""
@@ -131,6 +136,18 @@ class Api(pyairtable.Api):
         """The schema that an earlier run wrote down, unless that is too long ago."""
         told = self._memory.recall(f"{_SCHEMA}{base}") if self._memory is not None else {}
         return told if told and self._clock() - _moment(told) < SCHEMA_BELIEVED else {}
+
+    def quiet(self, base: str, table: str, since: dt.datetime) -> dt.datetime | None:
+        """Up to when a webhook vouches that nothing changed in the table since then; None where none does."""
+        return self._hooks.quiet(base, table, since) if self._hooks is not None else None
+
+    def gone(self, base: str, table: str, since: dt.datetime) -> frozenset[str]:
+        """The records of the table of which a webhook tells that they were deleted since then."""
+        return self._hooks.gone(base, table, since) if self._hooks is not None else frozenset()
+
+    def _about_hooks(self, method: str, rest: str, body: Mapping[str, Any] | None, base: str) -> Answer:
+        request = self._http.build_request(method, f"{self.build_url('bases', base, 'webhooks')}{rest}", json=body)
+        return self._exchange(request, base, writes=method != "GET")  # once: a hint is not worth waiting for
 
     def list_page(self, base: str, table: str, body: dict[str, Any]) -> Answer:
         """One page of records, asked by POST: no formula, and so no person's data, ever stands in a URL."""

@@ -215,10 +215,14 @@ class AirtableBoard:
         tables = self._api.remembered(self._base)
         try:
             seen = self._open(tables) if tables is not None else None
-            found = self._list(seen, str(changed_since(since))) if seen is not None else None
+            if seen is None:
+                return None
+            at = self._api.quiet(self._base, seen.table.id, since)
+            found = self._list(seen, str(changed_since(since))) if at is None else Scan(at=at)
         except (ConfigError, Refused):
             return None  # the table is not what it was
-        return None if found is None or seen is None else self._posted(seen, found)
+        self.read_at = found.at
+        return self._posted(seen, found)
 
     def read(self) -> Mapping[str, Posted]:
         """The rows that are not marked resolved. Of two with one fingerprint the first made counts."""

@@ -74,6 +74,11 @@ class Pulls:
         with self._lock:
             return [each for each in self._wants if each.mapping != want.mapping and each.shares_table(want)]
 
+    def done(self, mapping: str) -> None:
+        """The mapping's turn has come: nothing more is expected of it."""
+        with self._lock:
+            self._wants = [each for each in self._wants if each.mapping != mapping]
+
     def pull(
         self,
         want: Want,
@@ -91,8 +96,7 @@ class Pulls:
         `read` asks for. `read` lists the records in scope, all or what changed from a moment on; `peek` whatever changed.
         """
         others = self.beside(want)
-        with self._lock:
-            self._wants = [each for each in self._wants if each.mapping != want.mapping]
+        self.done(want.mapping)
         if (known := self._known((want.base, table), scope, own, want.since)) is not None:
             return known
         if want.since is not None and {each.where for each in others} - {want.where}:

@@ -128,10 +128,14 @@ class AirtableRemote:
             pulled_at=found.at or self._clock(),
             whole=since is None,
             note=found.note,
+            gone=self._api.gone(self._base, self._door.table.id, since) if since is not None else frozenset(),
         )
 
     def _list(self, since: dt.datetime | None, progress: Progress = silent) -> Scan:
         door = self._door
+        if since is not None and (at := self._api.quiet(self._base, door.table.id, since)) is not None:
+            self._api.pulls.done(self._mapping.name)
+            return Scan(at=at)
 
         def tell(count: int) -> None:
             progress(f"Airtable {door.table.name}", count, None)

@@ -157,6 +157,7 @@ class App:
             calls=self.store.calls,
             clock=self.clock,
             memory=self.store.memory,
+            webhooks=self.settings.airtable.webhooks,
             url=str(self.settings.airtable.url).rstrip("/"),
             sleep=self.sleep,
         )

@@ -117,6 +117,10 @@ class AirtableSettings(Section):
     plan: Literal["free", "team", "business"] = "team"
     """The workspace's plan, which sets its calls a month: free 1,000, team 100,000, business without end. Default team, the
     smallest on which a federation's records fit."""
+    webhooks: bool = False
+    """Whether to make a webhook in each base and ask it what changed: `true` or `false`. A delta then costs one call where
+    nothing did, and hears of deletions; nobody calls bridge. Default false, because the token then needs webhook:manage and its
+    user the Creator role."""
 
 
 class SlackSettings(Section):

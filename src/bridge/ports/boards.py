@@ -51,7 +51,7 @@ class Board(Protocol):
     """
 
     read_at: dt.datetime | None
-    """By its own clock, when what `read` told stood there; None where it was not asked, or tells no time."""
+    """By its own clock, when what `read` or `changed` told stood there; None where neither was asked, or it tells no time."""
     place: str
     """Which board it is, the same for ever: the table's id, or the type of activity."""
     batch_size: int

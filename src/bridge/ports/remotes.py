@@ -37,6 +37,8 @@ class Pulled:
     complete: bool
     pulled_at: dt.datetime
     whole: bool = True
+    gone: frozenset[str] = frozenset()
+    """Records that the remote says were deleted meanwhile, where it tells that of what changed."""
     note: str = ""
     """Why it is not complete, in words, or empty."""
     undated: frozenset[str] = frozenset()

@@ -32,7 +32,7 @@ STAFF: Mapping[str, str] = {"id": "usrStaff000000001", "email": "lupe@federation
 BOT: Mapping[str, str] = {"id": "usrSandbox0000001", "email": "bridge@federation.example", "name": "bridge"}
 """Who edits by hand, and whose token the API takes."""
 
-ALL_SCOPES = frozenset({"data.records:read", "data.records:write", "schema.bases:read"})
+ALL_SCOPES = frozenset({"data.records:read", "data.records:write", "schema.bases:read", "webhook:manage"})
 ITERATOR_LIFE = dt.timedelta(minutes=5)  # Airtable tells no number; the field reports "a few minutes"
 
 
@@ -111,7 +111,9 @@ class Airtable:
         """The id of a new record, as a person makes it in the grid."""
         with self.lock:
             rows, where = self.table(base, table), self.base(base)
-            return where.insert(rows, where.accept(rows, fields), self.clock(), record_id).id
+            made = where.insert(rows, where.accept(rows, fields), self.clock(), record_id).id
+            self.ended(base)
+            return made
 
     def edit(self, base: str, table: str, record: str, fields: Mapping[str, Any], *, by: Mapping[str, str] = STAFF) -> None:
         """Changes cells, as a person does in the grid; None or "" empties one."""
@@ -119,12 +121,18 @@ class Airtable:
             rows, where = self.table(base, table), self.base(base)
             where.write(rows, rows.records[record], where.accept(rows, fields), self.clock())
             rows.records[record].editor = dict(by)
+            self.ended(base)
 
     def delete(self, base: str, table: str, record: str) -> None:
         """Deletes a record; links to it go too."""
         with self.lock:
             rows = self.table(base, table)
             self.base(base).remove(rows, rows.records[record], self.clock())
+            self.ended(base)
+
+    def ended(self, base: str, source: str = "client") -> None:
+        """What was changed in the base until now is one transaction of this source: its webhooks hear of it."""
+        self.base(base).hooks.end(self.clock(), source)
 
     # -- shape --------------------------------------------------------------------------------------------------
 
@@ -143,29 +151,45 @@ class Airtable:
     def add_field(self, base: str, table: str, column: Column) -> str:
         """The id of a new column."""
         with self.lock:
-            return schema.add_field(self.base(base), self.table(base, table), column).id
+            made = schema.add_field(self.base(base), self.table(base, table), column)
+            self._note_field(base, table, made.id, "createdFieldsById", {"name": made.name, "type": made.type})
+            return made.id
 
     def rename_table(self, base: str, table: str, name: str) -> None:
         """Gives the table another name; its id stays."""
         with self.lock:
-            self.table(base, table).name = name
+            rows = self.table(base, table)
+            rows.name = name
+            self.base(base).hooks.note(rows.id, "changedMetadata", "current", {"name": name})
+            self.ended(base)
 
     def rename_field(self, base: str, table: str, field: str, name: str) -> None:
         """Gives the column another name; its id stays."""
         with self.lock:
-            self.table(base, table).column(field).name = name
+            column = self.table(base, table).column(field)
+            column.name = name
+            self._note_field(base, table, column.id, "changedFieldsById", {"current": {"name": name}})
 
     def remove_field(self, base: str, table: str, field: str) -> None:
         """Removes the column with all its cells."""
         with self.lock:
             rows = self.table(base, table)
-            schema.remove_field(self.base(base), rows, rows.column(field))
+            column = rows.column(field)
+            schema.remove_field(self.base(base), rows, column)
+            self.base(base).hooks.note_gone(rows.id, "destroyedFieldIds", column.id)
+            self.ended(base)
 
     def retype_field(self, base: str, table: str, field: str, kind: str, options: Mapping[str, Any] | None = None) -> None:
         """Changes the column's type; its id stays, cells that do not fit become empty."""
         with self.lock:
             rows = self.table(base, table)
-            schema.retype_field(self.base(base), rows, rows.column(field), kind, options or {})
+            column = rows.column(field)
+            schema.retype_field(self.base(base), rows, column, kind, options or {})
+            self._note_field(base, table, column.id, "changedFieldsById", {"current": {"type": kind}})
+
+    def _note_field(self, base: str, table: str, field: str, part: str, told: Mapping[str, Any]) -> None:
+        self.base(base).hooks.note(self.table(base, table).id, part, field, told)
+        self.ended(base)
 
     def rename_option(self, base: str, table: str, field: str, name: str, to: str) -> None:
         """Gives a select's option another name: every cell that holds it answers the new one, and none was edited."""

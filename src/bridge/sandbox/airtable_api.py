@@ -28,6 +28,8 @@ class AirtableApi:
         match _parts(request):
             case ["meta", *rest]:
                 return f"meta/{rest[-1]}"
+            case ["bases", _, "webhooks", *rest]:
+                return f"webhooks/{rest[-1] if len(rest) > 1 else _VERBS.get(request.method, request.method)}"
             case [base, table, *rest]:
                 found = self.airtable.bases[base].find_table(table) if base in self.airtable.bases else None
                 return f"{found.name if found else table}/{_verb(request, rest)}"
@@ -73,19 +75,43 @@ class AirtableApi:
             case "GET", ["meta", "bases", base, "tables"]:
                 _need(scopes, "schema.bases:read")
                 return {"tables": [each.schema() for each in self._base(base).tables.values()]}
+            case _, ["bases", base, "webhooks", *rest]:
+                _need(scopes, "webhook:manage")
+                return self._webhooks(request, self._base(base), rest)
             case _, [base, table, *rest] if base != "meta":
                 _need(scopes, "data.records:read" if _reads(request, rest) else "data.records:write")
-                return self._records(request, self._base(base), table, rest)
+                answer = self._records(request, self._base(base), table, rest)
+                self.airtable.ended(base, "publicApi")
+                return answer
         raise AirtableError(404, "NOT_FOUND", bare=True)
 
     def _pace(self, parts: Sequence[str]) -> None:
         meta = parts[:1] == ["meta"]
-        base = parts[2] if meta and len(parts) > 2 else "" if meta else parts[0] if parts else ""  # noqa: PLR2004
+        named = parts[2:] if meta else parts[1:] if parts[:1] == ["bases"] else parts
+        base = named[0] if named else ""
         limit = self.airtable.limit_of(base)
         if base and not limit.admits():
             raise _TooManyRequests("RATE_LIMIT_REACHED", plural=limit.violations % 2 == 0)
         if not self.airtable.quota.admits(self.airtable.clock()) and not meta:
             raise _TooManyRequests("PUBLIC_API_BILLING_LIMIT_EXCEEDED", plural=False)
+
+    def _webhooks(self, request: Request, base: Base, rest: list[str]) -> Any:
+        hooks, now = base.hooks, self.airtable.clock()
+        match request.method, rest:
+            case "POST", []:
+                return hooks.create(_object(request), now)
+            case "GET", []:
+                return hooks.list(now)
+            case "GET", [key, "payloads"]:
+                cursor, limit = (request.first(name) or default for name, default in (("cursor", "1"), ("limit", "50")))
+                if not (cursor.isdecimal() and limit.isdecimal()):
+                    raise AirtableError(422, "INVALID_REQUEST_UNKNOWN", "Invalid request: parameter validation failed")
+                return hooks.payloads(key, int(cursor), int(limit), now)
+            case "POST", [key, "refresh"]:
+                return hooks.refresh(key, now)
+            case "DELETE", [key]:
+                return hooks.delete(key, now)
+        raise AirtableError(404, "NOT_FOUND", bare=True)
 
     def _base(self, key: str) -> Base:
         if key not in self.airtable.bases:

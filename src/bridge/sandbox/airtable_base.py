@@ -11,6 +11,7 @@ from typing import Any
 
 from bridge.sandbox.airtable_cells import COMPUTED_TYPES, AirtableError, Field, Ids, accept, iso, show
 from bridge.sandbox.airtable_formula import Formula, FormulaFault, FormulaRefused, Operand, compile_formula
+from bridge.sandbox.airtable_hooks import Hooks
 
 LINK = "multipleRecordLinks"
 
@@ -87,6 +88,7 @@ class Base:
         self.name = name
         self.ids = ids
         self.tables: dict[str, Table] = {}
+        self.hooks = Hooks(ids)
         self._formulas: dict[str, Formula] = {}
 
     def find_table(self, key: str) -> Table | None:
@@ -167,6 +169,7 @@ class Base:
         table.made += 1
         record = Record(record_id or self.ids.new("rec"), table.made, now)
         table.records[record.id] = record
+        self.hooks.note(table.id, "createdRecordsById", record.id, {"createdTime": iso(now), "cellValuesByFieldId": {}})
         self.write(table, record, {key: value for key, value in cells.items() if value is not None}, now)
         return record
 
@@ -176,6 +179,15 @@ class Base:
             if table.fields[key].type == LINK:
                 self._keep_other_ends(record, table.fields[key], value or [], now)
             record.put(key, value, now)
+            self._note(table, record, key)
+
+    def _note(self, table: Table, record: Record, column: str) -> None:
+        """Tell the webhooks of one cell, in the format that only they have."""
+        shown = {column: _v2(table.fields[column], record.cells.get(column))}
+        if record.id in self.hooks.created(table.id):
+            self.hooks.note(table.id, "createdRecordsById", record.id, {"cellValuesByFieldId": shown})
+        else:
+            self.hooks.note(table.id, "changedRecordsById", record.id, {"current": {"cellValuesByFieldId": shown}})
 
     def remove(self, table: Table, record: Record, now: dt.datetime) -> None:
         """Deletes the record and every link to it."""
@@ -183,12 +195,14 @@ class Base:
             if column.type == LINK:
                 self._keep_other_ends(record, column, [], now)
         del table.records[record.id]
+        self.hooks.note_gone(table.id, "destroyedRecordIds", record.id)
 
     def _keep_other_ends(self, record: Record, link: Field, wanted: list[str], now: dt.datetime) -> None:
         other, inverse = self.linked_table(link), link.options["inverseLinkFieldId"]
         for each in {*record.cells.get(link.id, [])} ^ {*wanted}:
             ends = [end for end in other.records[each].cells.get(inverse, []) if end != record.id]
             other.records[each].put(inverse, [*ends, record.id] if each in wanted else ends, now)
+            self._note(other, other.records[each], inverse)
 
     def dump(self) -> dict[str, Any]:
         """The base as JSON that `restore` reads."""
@@ -260,6 +274,16 @@ class RecordView:
                 linked = [other.records[each] for each in self.record.cells.get(column.id, [])]
                 return _joined([self.base.cell(other, each, other.primary) for each in linked])
         return _operand(column, self.base.cell(self.table, self.record, column))
+
+
+def _v2(column: Field, kept: Any) -> Any:
+    """A cell as payloads of webhooks show it: options and links are objects there."""
+    if kept is None or column.type not in (LINK, "singleSelect", "multipleSelects"):
+        return kept
+    if column.type == LINK:
+        return [{"id": each} for each in kept]
+    chosen = [each for each in column.choices if each["id"] in (kept if isinstance(kept, list) else [kept])]
+    return chosen if column.type == "multipleSelects" else next(iter(chosen), None)
 
 
 def _operand(column: Field, value: Any) -> Operand:

@@ -88,6 +88,7 @@ class _Keeper:
     def keep(self, *, delta: bool) -> None:
         self._wait_until_believable()
         if delta and self._stands():
+            self._remember_looking()
             return
         there = self._board.read()
         entries = {each.fingerprint: each for each in self._store.ledger.load(self._mapping.name)}
@@ -100,10 +101,13 @@ class _Keeper:
         for message, count in self._refused.items():
             told = f"{count} discrepancies could not be shown: {message}"
             self._kept.problems.append(RequestRejected(told, next_step="`bridge check --live` says what the place lacks."))
-        if self._board.read_at is not None and not (self._kept.waiting or self._kept.problems):
-            self._store.memory.keep(self._remembered_as, {"seen_at": self._board.read_at.isoformat()})
+        self._remember_looking()
 
     # ── whether there is anything to do ──
+
+    def _remember_looking(self) -> None:
+        if self._board.read_at is not None and not (self._kept.waiting or self._kept.problems):
+            self._store.memory.keep(self._remembered_as, {"seen_at": self._board.read_at.isoformat()})
 
     @property
     def _remembered_as(self) -> str:

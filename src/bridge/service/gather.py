@@ -146,7 +146,7 @@ def gather(
     snapshots = PerSide.of(lambda side: read.snapshot(side, pulled[side]))
     sure = order.record is not None or all(snapshot.complete and snapshot.whole for _, snapshot in snapshots)
     matched = _match(mapping, snapshots, known, means.store.seal, sure=sure)
-    missing = _whereabouts(remotes, matched)
+    missing = _whereabouts(remotes, matched) | _deleted(remotes, known, pulled)
     quiet = frozenset[Link]() if order.record is not None else frozenset(still_quiet(matched, known, mark))
     needed = {pair.link for pair in matched.pairs} - quiet | {link for link, _ in missing}
     known = dataclasses.replace(known, bases=means.store.knowledge.bases(mapping, needed & known.links))
@@ -229,6 +229,15 @@ def _whereabouts(remotes: PerSide[Remote], matched: matching.Matching) -> dict[t
     answers = both(lambda side: remotes[side].read(asked[side]) if asked[side] else {})
     nowhere = Found(whereabouts=Whereabouts.UNREADABLE)
     return {(link, side): answers[side].get(link[side], nowhere) for link, side in matched.absent}
+
+
+def _deleted(remotes: PerSide[Remote], known: Known, pulled: PerSide[Pulled]) -> dict[tuple[Link, Side], Found]:
+    """The linked records that a system says were deleted, looked for by id: somebody may have taken the deletion back."""
+    gone = [(link, side) for link in known.links - known.absent for side in Side if link[side] in pulled[side].gone]
+    asked = PerSide.of(lambda side: [link[side] for link, of in gone if of is side])
+    answers = both(lambda side: remotes[side].read(asked[side]) if asked[side] else {})
+    found = {(link, side): answers[side][link[side]] for link, side in gone}
+    return {key: each for key, each in found.items() if each.whereabouts is not Whereabouts.IN_SCOPE}
 
 
 def _moved(known: Known, missing: Mapping[tuple[Link, Side], Found]) -> tuple[tuple[Link, Link], ...]:
