@@ -112,6 +112,10 @@ def _state(state: list[Results]) -> Iterator[Goal]:
         of = f"state in {each['database']}, {each['records']:,}"
         yield Goal(f"{of}: rows grown per quiet run, but the run's own", each["grown_rows"], 0)
         yield Goal(f"{of}: commits a second, of which Airtable takes 5", each["commits_a_second"], 5, at_least=True)
+        if "plain_seconds" in each:
+            yield Goal(f"{of}: seconds to store / to write a plain file", each["store_seconds"] / each["plain_seconds"], 4.5)
+            synced = each["commits_a_second"] / each["synced_lines_a_second"]
+            yield Goal(f"{of}: commits / lines that a file syncs", synced, 0.9, at_least=True)
 
 
 # ── against the stored run ──

@@ -1,5 +1,7 @@
 """What the state costs at a size: storing what was agreed, reading it back, quiet runs, durable intents.
 
+Beside it what a plain file takes for the same: links, cells and marks as lines of JSON, and a line on the disk before the next.
+
     python -m benchmarks.state RECORDS [URL]
 
 `URL` is a SQLite file that does not exist yet, or a PostgreSQL in which it makes a schema of its own and drops it again.
@@ -7,7 +9,10 @@
 
 import argparse
 import contextlib
+import dataclasses
 import datetime as dt
+import gc
+import hashlib
 import json
 import os
 import resource
@@ -36,13 +41,18 @@ _CELLS = {"name": "María Núñez", "email": "maria@coop.example.org", "city": "
 
 
 def measure(records: int, url: str) -> dict[str, float | str]:
-    """Seconds and bytes for this many linked records with four agreed cells each, and intents committed a second."""
+    """Seconds and bytes for this many linked records with four agreed cells and their marks, and intents a second.
+
+    Memory is what storing takes beside the plan that it stores, and what reading the marks takes with what is read.
+    """
     mapped = mapping()
     told: dict[str, float | str] = {"database": "SQLite" if url.startswith("sqlite") else "PostgreSQL", "records": records}
     with open_store(url, [], lambda: dt.datetime.now(dt.UTC)) as store, store.runs.lease("workload", "bench") as lease:
         plan = _plan(records)
-        told["store_seconds"] = _timed(lambda: store.knowledge.store(mapped, plan, lease))
+        told["store_seconds"], told["store_mb"] = _weighed(lambda: store.knowledge.store(mapped, plan, lease))
+        told["marks_seconds"], told["marks_mb"] = _weighed(lambda: store.knowledge.load(mapped, bases=False))
         told["load_seconds"] = _timed(lambda: store.knowledge.load(mapped))
+        told["plain_seconds"] = _plain(plan)
         _quiet(store, mapped, plan, lease)
         told["bytes"], rows = _size(store), _rows(store)
         told["quiet_seconds"] = _timed(lambda: _quiet(store, mapped, plan, lease))
@@ -67,14 +77,33 @@ def _plan(records: int) -> Plan:
         discrepancies=(),
         links=links,
         agreed=dict.fromkeys(links, _CELLS),
+        marks={link: PerSide(_mark(link.civicrm), _mark(link.airtable)) for link in links},
         population=Population(now=PerSide(records, records), last=PerSide(None, None)),
     )
+
+
+def _mark(native: str) -> bytes:
+    return hashlib.blake2b(native.encode(), digest_size=16).digest()
+
+
+def _plain(plan: Plan) -> float:
+    """Seconds until the same is in a file, a line for each link, and on the disk."""
+    with tempfile.TemporaryFile("w") as file:
+
+        def write() -> None:
+            for link, cells in plan.agreed.items():
+                marks = [mark.hex() for _, mark in plan.marks[link]]
+                file.write(f"{json.dumps([link.civicrm, link.airtable, cells, marks], ensure_ascii=False)}\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+        return _timed(write)
 
 
 def _quiet(store: SqlStore, mapped: Mapping, plan: Plan, lease: Lease) -> None:
     """All that a run keeps that found everything as it was."""
     number = store.runs.start("workload", mode="correct", kind="sweep", by="bench")
-    store.knowledge.store(mapped, plan, lease)
+    store.knowledge.store(mapped, dataclasses.replace(plan, marks={}), lease)  # a run that knows a pair's marks makes none
     store.knowledge.set_watermark("workload", Side.AIRTABLE, dt.datetime.now(dt.UTC), lease)
     store.knowledge.set_absent("workload", set(), lease)
     store.knowledge.remember_run(mapped, plan.population.now, lease)
@@ -100,6 +129,20 @@ def _timed(work: Callable[[], object]) -> float:
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
+
+
+def _weighed(work: Callable[[], object]) -> tuple[float, float]:
+    """Seconds, and the MB of memory that the process grew by at the most meanwhile."""
+    gc.collect()
+    Path("/proc/self/clear_refs").write_text("5")  # the peak is from now on: proc(5)
+    before = _memory("VmRSS")
+    took = _timed(work)
+    return took, (_memory("VmHWM") - before) / 1024
+
+
+def _memory(kind: str) -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith(f"{kind}:"))
 
 
 def _size(store: SqlStore) -> float:
@@ -151,6 +194,7 @@ def main() -> None:
     arguments.add_argument("records", type=int)
     arguments.add_argument("url", nargs="?")
     told = arguments.parse_args()
+    gc.set_threshold(300_000, 50, 100)  # as the command line has it
     with contextlib.ExitStack() as stack:
         if told.url and not told.url.startswith("sqlite"):
             url = stack.enter_context(schema(told.url))

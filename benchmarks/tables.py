@@ -143,45 +143,38 @@ def _similar(sizes: Mapping[str, Mapping[str, Figures]]) -> list[str]:
     ]
 
 
+_STATE: Mapping[str, tuple[str, Callable[[Any], str]]] = {
+    "database": ("database", str),
+    "records": ("linked records", lambda each: f"{each:,.0f}"),
+    "plain_seconds": ("in a plain file in s", lambda each: f"{each:.1f}"),
+    "store_seconds": ("stored in s", lambda each: f"{each:.1f}"),
+    "store_mb": ("MB for that", lambda each: f"{each:.0f}"),
+    "marks_seconds": ("marks read in s", lambda each: f"{each:.1f}"),
+    "load_seconds": ("all read in s", lambda each: f"{each:.1f}"),
+    "bytes": ("MB on disk", lambda each: f"{each / 1e6:.0f}"),
+    "memory_mb": ("MB of memory", lambda each: f"{each:.0f}"),
+    "quiet_seconds": ("quiet run s", lambda each: f"{each:.1f}"),
+    "grown_rows": ("rows it leaves", lambda each: f"{each:.0f}"),
+    "grown_bytes": ("bytes it leaves", lambda each: f"{each:.0f}"),
+    "commits_a_second": ("commits a second", lambda each: f"{each:.0f}"),
+    "intents_a_second": ("writes a second", lambda each: f"{each:.0f}"),
+    "synced_lines_a_second": ("lines a file syncs a second", lambda each: f"{each:.0f}"),
+}
+"""What was measured of the state, what it is called and how it is written."""
+
+
 def _state(measures: Sequence[Mapping[str, Any]]) -> list[str]:
-    head = (
-        "database",
-        "linked records",
-        "stored in s",
-        "read in s",
-        "MB on disk",
-        "MB of memory",
-        "quiet run s",
-        "rows it leaves",
-        "bytes it leaves",
-        "commits a second",
-        "writes a second",
-        "lines a file syncs a second",
-    )
-    rows = [
-        (
-            each["database"],
-            f"{each['records']:,.0f}",
-            f"{each['store_seconds']:.1f}",
-            f"{each['load_seconds']:.1f}",
-            f"{each['bytes'] / 1e6:.0f}",
-            f"{each['memory_mb']:.0f}",
-            f"{each['quiet_seconds']:.1f}",
-            f"{each['grown_rows']:.0f}",
-            f"{each['grown_bytes']:.0f}",
-            f"{each['commits_a_second']:.0f}",
-            f"{each['intents_a_second']:.0f}",
-            f"{each['synced_lines_a_second']:.0f}",
-        )
-        for each in measures
-    ]
+    known = {name: shown for name, shown in _STATE.items() if all(name in each for each in measures)}
+    rows = [tuple(write(each[name]) for name, (_, write) in known.items()) for each in measures]
     return [
         "## State",
         "",
-        "Four agreed cells for each link. A quiet run leaves its own line in the list of runs; *rows it leaves* are those",
-        "beside it. A commit is one write's intent, on the disk before its request leaves; *writes* are committed by fifty.",
+        "Four agreed cells for each link, and its marks: all that a run reads of a pair that has not changed. *In a plain",
+        "file*: the same as lines of JSON, on the disk. *MB of memory* are of the whole process, with the plan that it stores",
+        "and all that it reads back. A quiet run leaves its own line in the list of runs; *rows it leaves* are those beside",
+        "it. A commit is one write's intent, on the disk before its request leaves; *writes* are committed by fifty.",
         "",
-        *table(head, *rows),
+        *table([called for called, _ in known.values()], *rows),
     ]
 
 

@@ -287,3 +287,27 @@ def test_a_stop_read_without_a_key_can_be_stored_again(state: State) -> None:
     again = state.store.knowledge.load(the_mapping()).stops[ANA, "premium"]
     settle_with(state, Settlement(entry=0, written=Written.DONE, link=ANA, stops={"premium": again}))
     assert state.store.knowledge.load(the_mapping()).stops[ANA, "premium"].source.matches(Decimal("3.00"))
+
+
+def test_more_links_than_one_statement_takes_are_stored_read_and_left_alone(state: State) -> None:
+    """Thousands are stored and looked up in batches: none is lost where one ends, and what a person took apart stays so."""
+    many = [Link(str(at), f"rec{at}") for at in range(2345)]
+    apart, taken = many[1000], Link(many[0].civicrm, "rec-of-another")
+    state.store.knowledge.reject("groups", apart, "eva", "")
+    agreed = {link: {"email": f"{link.civicrm}@coop.org"} for link in many}
+    marks = {link: PerSide(b"here", b"there") for link in many[::2]}
+    plan = a_plan(agreed={**agreed, taken: {"email": "another@coop.org"}}, links=(*many, taken), marks=marks)
+    for _ in range(2):
+        store_plan(state, plan)
+        known = state.again().knowledge.load(the_mapping())
+        assert known.links == {*many} - {apart}
+        assert known.bases == {link: cells for link, cells in agreed.items() if link != apart}
+        assert known.marks == {link: both for link, both in marks.items() if link != apart}
+    with state.store.runs.lease("groups", "test") as lease:
+        for absent in (many[:1500], many[1400:], []):
+            state.store.knowledge.set_absent("groups", absent, lease)
+            assert state.store.knowledge.load(the_mapping()).absent == {*absent} - {apart}
+    assert state.store.knowledge.bases(the_mapping(), many[1500:]) == {link: agreed[link] for link in many[1500:]}
+    store_plan(state, a_plan(agreed={many[1]: {"email": "new@coop.org"}, many[2]: {"email": "new@coop.org"}}))
+    left = state.store.knowledge.load(the_mapping(), bases=False)
+    assert (left.bases, many[2] in left.marks, many[4] in left.marks) == ({}, False, True)

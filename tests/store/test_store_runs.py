@@ -87,11 +87,11 @@ def test_a_bulk_that_takes_minutes_to_store_does_not_cost_the_run_its_lease(stat
     class Slow(dict[Link, dict[str, str]]):
         """What was agreed, and takes five minutes to be told: meanwhile somebody else would take over."""
 
-        def items(self) -> Any:
+        def __getitem__(self, link: Link) -> dict[str, str]:
             state.clock.forward(minutes=5)
             others.append(threading.Thread(target=take))
             others[-1].start()
-            return super().items()
+            return super().__getitem__(link)
 
     run = store.runs.start("groups", mode="correct", kind="sweep", by="")
     with store.runs.lease("groups", "first") as lease:

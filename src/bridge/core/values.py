@@ -393,6 +393,8 @@ def round_trips(field: Field, side: Side) -> list[str]:
 
 def dump(value: Value) -> str:
     """The one text that stands for `value` in the store and in plans: equal values have equal texts."""
+    if isinstance(value, str):
+        return value
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Decimal):
@@ -401,26 +403,26 @@ def dump(value: Value) -> str:
         return value.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     if isinstance(value, dt.date):
         return value.isoformat()
-    if isinstance(value, frozenset):
-        return json.dumps(sorted(value), ensure_ascii=False)
-    return value
+    return json.dumps(sorted(value), ensure_ascii=False)
+
+
+_LOADERS: Mapping[FieldType, Callable[[str], Value]] = {
+    FieldType.BOOLEAN: lambda text: text == "true",
+    **dict.fromkeys((FieldType.INTEGER, FieldType.NUMBER, FieldType.MONEY, FieldType.PERCENT), Decimal),
+    FieldType.DATE: dt.date.fromisoformat,
+    FieldType.DATETIME: dt.datetime.fromisoformat,
+    FieldType.CHOICES: lambda text: frozenset(json.loads(text)),
+}
+
+
+def loader(kind: FieldType) -> Callable[[str], Value]:
+    """What makes values of type `kind` of the texts that `dump` made of them."""
+    return _LOADERS.get(kind, str)
 
 
 def load(kind: FieldType, text: str) -> Value:
     """The value of type `kind` whose text `dump` made."""
-    match kind:
-        case FieldType.BOOLEAN:
-            return text == "true"
-        case FieldType.INTEGER | FieldType.NUMBER | FieldType.MONEY | FieldType.PERCENT:
-            return Decimal(text)
-        case FieldType.DATE:
-            return dt.date.fromisoformat(text)
-        case FieldType.DATETIME:
-            return dt.datetime.fromisoformat(text)
-        case FieldType.CHOICES:
-            return frozenset(json.loads(text))
-        case _:
-            return text
+    return loader(kind)(text)
 
 
 def display(field: Field, cell: Cell) -> str:

@@ -6,8 +6,7 @@ definition is not loaded. Nothing is written for a cell whose stored base is the
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
 from sqlalchemy import Connection, delete, select, tuple_
@@ -17,12 +16,16 @@ from bridge.core.knowledge import Stop
 from bridge.core.mapping import Field
 from bridge.core.mapping import Mapping as FieldMapping
 from bridge.core.record import Base, Link, PerSide, Sealed, Side, Value
+from bridge.store.bulk import among, batches, put
 from bridge.store.cells import lock, locks, unlock
 from bridge.store.cipher import Vault
 from bridge.store.database import insert_into
 from bridge.store.schema import bases, links, marks, stops
 
-_CHUNK = 1000
+_KEPT = ("definition", "sealed", "value")
+_ROWS = select(bases.c.link, bases.c.field, *(bases.c[name] for name in _KEPT))
+_UNKNOWN = ("", str)
+"""What is expected of a field that the mapping has no more: no definition is empty."""
 
 Agreed = Mapping[int, Mapping[str, Value | None]]
 """By link number and field: the value both sides now have."""
@@ -57,18 +60,24 @@ class Bases:
 
         One that is locked with a lost key is left out: the cell is then met as if for the first time.
         """
-        query = select(bases.c.link, bases.c.field, bases.c.definition, bases.c.sealed, bases.c.value)
-        fields = {name: (field, definition(field)) for name, field in mapping.fields.items()}
+        fields = {name: (definition(field), values.loader(field.type)) for name, field in mapping.fields.items()}
         found: dict[int, dict[str, Base]] = {}
-        for chunk in _chunks(numbered):
-            for number, name, defined, sealed, value in connection.execute(query.where(bases.c.link.in_(chunk))).all():
-                field, expected = fields.get(name, (None, None))
-                if field is None or defined != expected:
+        for chunk in batches(numbered):
+            for number, name, defined, sealed, value in connection.execute(
+                _ROWS.where(among(connection, bases.c.link, chunk))
+            ).all():
+                expected, read = fields.get(name, _UNKNOWN)
+                if defined != expected:
                     continue
-                base = self._base(field, number, sealed, value)
+                if (cells := found.get(number)) is None:
+                    cells = found[number] = {}
+                if not sealed:
+                    cells[name] = None if value is None else read(value)
+                    continue
+                base = unlock(value, self._vault, base_place(number, name))
                 if not isinstance(base, Sealed) or self._vault.is_digest(value):
-                    found.setdefault(number, {})[name] = base
-        return {numbered[number]: cells for number, cells in found.items()}
+                    cells[name] = base
+        return {numbered[number]: cells for number, cells in found.items() if cells}
 
     def keep(self, connection: Connection, mapping: FieldMapping, agreed: Agreed) -> None:
         """Store what was agreed where it is not stored so already; a cell that agrees is stopped no longer.
@@ -76,34 +85,29 @@ class Bases:
         A pair of which anything is stored loses its marks.
         """
         fields = {name: (field, definition(field)) for name, field in mapping.fields.items()}
-        rows: list[dict[str, object]] = []
-        for chunk in _chunks(agreed):
+        insert = insert_into(connection, bases)
+        changed = {name: insert.excluded[name] for name in _KEPT}
+        store = insert.on_conflict_do_update(index_elements=["link", "field"], set_=changed)
+        for chunk in batches(agreed):
             stored = _stored(connection, chunk)
+            rows: list[tuple[object, ...]] = []
             for number in chunk:
                 for name, value in agreed[number].items():
                     new = self._unless_kept(stored.get((number, name)), *fields[name], number, value)
                     if new is not None:
-                        rows.append(_row(number, name, new, "value"))
-        if rows:
-            insert = insert_into(connection, bases)
-            changed = {name: insert.excluded[name] for name in ("definition", "sealed", "value")}
-            connection.execute(insert.on_conflict_do_update(index_elements=["link", "field"], set_=changed), rows)
-            _unmark(connection, {cast("int", row["link"]) for row in rows})
-        self._release(connection, mapping.name, agreed)
+                        rows.append((number, name, *new))
+            put(connection, store, ("link", "field", *_KEPT), rows)
+            _unmark(connection, {cast("int", row[0]) for row in rows})
+            _release(connection, agreed, chunk)
 
     def mark(self, connection: Connection, pairs: Mapping[int, PerSide[bytes]]) -> None:
         """Keep the marks of these pairs, in place of earlier ones."""
-        rows = [{"link": number, "civicrm": both.civicrm, "airtable": both.airtable} for number, both in pairs.items()]
-        if rows:
-            insert = insert_into(connection, marks)
-            changed = {side.value: insert.excluded[side.value] for side in Side}
-            connection.execute(insert.on_conflict_do_update(index_elements=["link"], set_=changed), rows)
-
-    def read_marks(self, connection: Connection, mapping: FieldMapping) -> dict[Link, PerSide[bytes]]:
-        """The marks of the mapping's links."""
-        query = select(links.c.civicrm, links.c.airtable, marks.c.civicrm, marks.c.airtable)
-        mine = query.join(marks, marks.c.link == links.c.id).where(links.c.mapping == mapping.name)
-        return {Link(here, there): PerSide(ours, theirs) for here, there, ours, theirs in connection.execute(mine).all()}
+        insert = insert_into(connection, marks)
+        changed = {side.value: insert.excluded[side.value] for side in Side}
+        store = insert.on_conflict_do_update(index_elements=["link"], set_=changed)
+        for chunk in batches(pairs):
+            rows = [(number, pairs[number].civicrm, pairs[number].airtable) for number in chunk]
+            put(connection, store, ("link", Side.CIVICRM.value, Side.AIRTABLE.value), rows)
 
     @property
     def salt(self) -> str:
@@ -134,13 +138,6 @@ class Bases:
             row = {**_row(link, name, kept, "source"), "side": each.side.value, "code": each.code}
             connection.execute(insert.on_conflict_do_update(index_elements=["link", "field"], set_=changed), row)
 
-    def _release(self, connection: Connection, mapping: str, agreed: Agreed) -> None:
-        query = select(stops.c.link, stops.c.field).join(links, links.c.id == stops.c.link).where(links.c.mapping == mapping)
-        over = [(link, name) for link, name in connection.execute(query) if name in agreed.get(link, ())]
-        if over:
-            connection.execute(delete(stops).where(tuple_(stops.c.link, stops.c.field).in_(over)))
-            _unmark(connection, {link for link, _ in over})
-
     def _base(self, field: Field, link: int, sealed: bool, value: str | None) -> Base:
         if sealed:
             return unlock(value, self._vault, base_place(link, field.name))
@@ -161,9 +158,18 @@ class Bases:
         return self._kept(field, defined, link, value)
 
 
+def _release(connection: Connection, agreed: Agreed, numbers: Sequence[int]) -> None:
+    """Let the stops of cells go that agree now."""
+    stopped = select(stops.c.link, stops.c.field).where(among(connection, stops.c.link, numbers))
+    over = [(link, name) for link, name in connection.execute(stopped) if name in agreed[link]]
+    if over:
+        connection.execute(delete(stops).where(tuple_(stops.c.link, stops.c.field).in_(over)))
+        _unmark(connection, {link for link, _ in over})
+
+
 def _unmark(connection: Connection, numbers: Iterable[int]) -> None:
-    for chunk in _chunks(numbers):
-        connection.execute(delete(marks).where(marks.c.link.in_(chunk)))
+    for chunk in batches(numbers):
+        connection.execute(delete(marks).where(among(connection, marks.c.link, chunk)))
 
 
 def _text(value: Value | None) -> str | None:
@@ -181,12 +187,5 @@ def _row(link: int, field: str, kept: Kept, column: str) -> dict[str, object]:
 
 
 def _stored(connection: Connection, numbers: Sequence[int]) -> dict[tuple[int, str], Kept]:
-    query = select(bases.c.link, bases.c.field, bases.c.definition, bases.c.sealed, bases.c.value)
-    rows = connection.execute(query.where(bases.c.link.in_(numbers))).all()
+    rows = connection.execute(_ROWS.where(among(connection, bases.c.link, numbers))).all()
     return {(link, field): (defined, sealed, value) for link, field, defined, sealed, value in rows}
-
-
-def _chunks(numbers: Iterable[int]) -> Iterator[list[int]]:
-    rest = iter(numbers)
-    while chunk := list(islice(rest, _CHUNK)):
-        yield chunk

@@ -28,6 +28,7 @@ _PRAGMAS = (
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
     f"PRAGMA busy_timeout={_WAIT_SECONDS * 1000}",
+    "PRAGMA cache_size=-65536",
     "PRAGMA secure_delete=ON",  # what `forget` removes must not stay readable in free pages
 )
 _VERSIONS = "alembic_version"

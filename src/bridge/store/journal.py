@@ -25,6 +25,7 @@ from bridge.store.schema import journal, runs
 
 _log = structlog.get_logger()
 
+_INTENT = insert(journal).returning(journal.c.id)
 IS_OPEN = or_(journal.c.outcome.is_(None), journal.c.outcome == Written.IN_DOUBT.value)
 
 
@@ -36,21 +37,27 @@ class SqlJournal:
         self._vault = vault
         self._bases = bases
         self._clock = clock
+        self._run = 0, ""
 
     def intend(self, run: int, changes: Sequence[Change], lease: Lease, *, by: str = "") -> Sequence[int]:
         """Record intents before anything is sent; one id per change, in order, in one transaction."""
         now = self._clock()
-        with self._database.reading() as connection:
-            mapping = _mapping_of(connection, run)
-        with fenced(self._database, mapping, lease, self._clock) as connection:
+        with fenced(self._database, self._mapping_of(run), lease, self._clock) as connection:
             return [self._intend(connection, {"run": run, "intent_at": now, "by": by}, change) for change in changes]
 
     def _intend(self, connection: Connection, about: dict[str, object], change: Change) -> int:
         packed = pack_change(change, self._vault, journal_place(about["run"]))
         record = packed.pop("id")
         row = {**packed, **about, "record": record, "detail": ""}
-        number: int = connection.execute(insert(journal).returning(journal.c.id), row).scalar_one()
+        number: int = connection.execute(_INTENT, row).scalar_one()
         return number
+
+    def _mapping_of(self, run: int) -> str:
+        """The mapping of a run, asked once: what is intended one by one would ask each time."""
+        if run != self._run[0]:
+            with self._database.reading() as connection:
+                self._run = run, _mapping_of(connection, run)
+        return self._run[1]
 
     def settle(self, mapping: FieldMapping, settlements: Sequence[Settlement], lease: Lease) -> None:
         """Outcomes, links, bases and stops, in one transaction. Raises StoreError for an entry that is settled already."""
@@ -80,7 +87,7 @@ class SqlJournal:
         link = settlement.link or _pair(connection, settlement.entry)
         if settlement.link is not None:
             add_links(connection, mapping.name, [settlement.link], self._clock())
-        number = link_numbers(connection, mapping.name, only=link).get(link) if link is not None else None
+        number = link_numbers(connection, mapping.name, [link]).get(link) if link is not None else None
         if number is None:
             # A person took the pair apart, or linked one of them elsewhere, while the write was on its way: theirs stands.
             _log.warning("journal.settled_without_link", entry=settlement.entry, mapping=mapping.name)

@@ -3,6 +3,7 @@
 import dataclasses
 import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, select, update
@@ -15,9 +16,14 @@ from bridge.core.sight import FieldSight, Option
 from bridge.errors import ConfigError
 from bridge.ports import Clock, Lease
 from bridge.store.bases import Bases
+from bridge.store.bulk import among, batches, bound, put
 from bridge.store.database import Database, insert_into
 from bridge.store.lease import fenced
-from bridge.store.schema import apart, glimpses, links, mappings, pins, watermarks
+from bridge.store.schema import apart, glimpses, links, mappings, marks, pins, watermarks
+
+_LINKS = select(links.c.id, links.c.civicrm, links.c.airtable, links.c.absent, marks.c.civicrm, marks.c.airtable).join_from(
+    links, marks, marks.c.link == links.c.id, isouter=True
+)
 
 
 class SqlKnowledge:
@@ -34,23 +40,20 @@ class SqlKnowledge:
         """All that is known of the mapping; without `bases` all but what was agreed, which `bases` tells."""
         name = mapping.name
         with self._database.reading() as connection:
-            linked = connection.execute(
-                select(links.c.id, links.c.civicrm, links.c.airtable, links.c.absent).where(links.c.mapping == name)
-            ).all()
+            linked = connection.execute(_LINKS.where(links.c.mapping == name)).all()
             taken_apart = connection.execute(select(apart).where(apart.c.mapping == name)).all()
             last = connection.execute(select(mappings).where(mappings.c.mapping == name)).first()
-            numbered = {row.id: Link(row.civicrm, row.airtable) for row in linked}
+            numbered = {number: Link(here, there) for number, here, there, *_ in linked}
             agreed = self._bases.read(connection, mapping, numbered) if bases else {}
-            marks = self._bases.read_marks(connection, mapping)
             stops = self._bases.read_stops(connection, mapping)
         return Known(
             links=frozenset(numbered.values()),
             bases=agreed,
-            marks=marks,
+            marks={numbered[number]: PerSide(ours, theirs) for number, *_, ours, theirs in linked if ours is not None},
             salt=self._bases.salt,
             apart={Link(row.civicrm, row.airtable): row.evidence for row in taken_apart},
             stops=stops,
-            absent=frozenset(numbered[row.id] for row in linked if row.absent),
+            absent=frozenset(numbered[number] for number, _, _, absent, *_ in linked if absent),
             last_counts=PerSide(last.civicrm_count, last.airtable_count) if last else PerSide(None, None),
             last_digest=last.digest if last else None,
             last_scope=last.scope if last else None,
@@ -59,18 +62,17 @@ class SqlKnowledge:
     def agreed(self, mapping: FieldMapping, link: Link) -> Mapping[str, Base]:
         """What the two records last agreed on, by field; nothing if they are not linked."""
         with self._database.reading() as connection:
-            number = link_numbers(connection, mapping.name, only=link).get(link)
+            number = link_numbers(connection, mapping.name, [link]).get(link)
             known = {} if number is None else self._bases.read(connection, mapping, {number: link})
         return known.get(link, {})
 
     def bases(self, mapping: FieldMapping, wanted: Collection[Link]) -> Mapping[Link, Mapping[str, Base]]:
         """What each of these pairs last agreed on, by field; a pair that is not linked, or agreed on nothing, is left out."""
-        asked = frozenset(wanted)
-        if not asked:
+        if not wanted:
             return {}
         with self._database.reading() as connection:
-            numbers = link_numbers(connection, mapping.name)
-            return self._bases.read(connection, mapping, {numbers[link]: link for link in asked & numbers.keys()})
+            numbers = link_numbers(connection, mapping.name, wanted)
+            return self._bases.read(connection, mapping, {number: link for link, number in numbers.items()})
 
     def store(self, mapping: FieldMapping, plan: Plan, lease: Lease) -> None:
         """Keep the plan's new links, agreed bases and marks, in one transaction.
@@ -79,18 +81,20 @@ class SqlKnowledge:
         """
         with fenced(self._database, mapping.name, lease, self._clock) as connection:
             add_links(connection, mapping.name, plan.links, self._clock())
-            numbers = link_numbers(connection, mapping.name)
-            agreed = {numbers[link]: cells for link, cells in plan.agreed.items() if link in numbers}
-            self._bases.keep(connection, mapping, agreed)
-            self._bases.mark(connection, {numbers[link]: both for link, both in plan.marks.items() if link in numbers})
+            for batch in batches(dict.fromkeys(chain(plan.agreed, plan.marks))):
+                numbers = link_numbers(connection, mapping.name, batch)
+                agreed, marked = ({link: numbers[link] for link in numbers if link in of} for of in (plan.agreed, plan.marks))
+                self._bases.keep(connection, mapping, {number: plan.agreed[link] for link, number in agreed.items()})
+                self._bases.mark(connection, {number: plan.marks[link] for link, number in marked.items()})
 
     def mark_told(self, mapping: FieldMapping, plan: Plan, lease: Lease) -> None:
         """Keep the half marks of the plan's pairs of which the ledger has been told."""
         if not plan.told:
             return
         with fenced(self._database, mapping.name, lease, self._clock) as connection:
-            numbers = link_numbers(connection, mapping.name)
-            self._bases.mark(connection, {numbers[link]: half for link, half in plan.told.items() if link in numbers})
+            for batch in batches(plan.told):
+                numbers = link_numbers(connection, mapping.name, batch)
+                self._bases.mark(connection, {number: plan.told[link] for link, number in numbers.items()})
 
     def remember_run(self, mapping: FieldMapping, counts: PerSide[int], lease: Lease) -> None:
         """After a whole, complete run: the counts, the mapping's digest and scope."""
@@ -191,12 +195,12 @@ class SqlKnowledge:
         if not new:
             return
         with fenced(self._database, mapping, lease, self._clock) as connection:
-            numbers = link_numbers(connection, mapping)
-            rows = [{"link": numbers[link], "civicrm": digest} for link, digest in new if link in numbers]
-            keep = insert_into(connection, glimpses)
-            if rows:
-                replaced = {"civicrm": keep.excluded["civicrm"]}
-                connection.execute(keep.on_conflict_do_update(index_elements=["link"], set_=replaced), rows)
+            insert = insert_into(connection, glimpses)
+            keep = insert.on_conflict_do_update(index_elements=["link"], set_={"civicrm": insert.excluded["civicrm"]})
+            for batch in batches(new):
+                digests = dict(batch)
+                numbers = link_numbers(connection, mapping, digests)
+                put(connection, keep, ("link", "civicrm"), [(number, digests[link]) for link, number in numbers.items()])
 
     def pins(self, mapping: str, side: Side) -> Mapping[str, FieldSight]:
         """The pinned schema by path; empty if never pinned."""
@@ -225,20 +229,25 @@ def add_links(connection: Connection, mapping: str, new: Iterable[Link], now: dt
             select(apart.c.civicrm, apart.c.airtable).where(apart.c.mapping == mapping, apart.c.evidence == "")
         )
     }
-    rows = [
-        {"mapping": mapping, "civicrm": link.civicrm, "airtable": link.airtable, "absent": False, "made_at": now, "made_by": by}
-        for link in new
-        if link not in kept_apart
-    ]
-    if rows:
-        connection.execute(insert_into(connection, links).on_conflict_do_nothing(), rows)
+    about = (False, bound(connection, links.c.made_at, now), by)
+    columns = ("mapping", "civicrm", "airtable", "absent", "made_at", "made_by")
+    for batch in batches(new):
+        passed_over = kept_apart | link_numbers(connection, mapping, batch).keys()
+        rows = [(mapping, link.civicrm, link.airtable, *about) for link in batch if link not in passed_over]
+        put(connection, insert_into(connection, links).on_conflict_do_nothing(), columns, rows)
 
 
-def link_numbers(connection: Connection, mapping: str, *, only: Link | None = None) -> dict[Link, int]:
-    """The number in the state of each link, or of `only` one."""
-    query = select(links.c.civicrm, links.c.airtable, links.c.id)
-    query = query.where(links.c.mapping == mapping) if only is None else query.where(*_is(mapping, only))
-    return {Link(civicrm, airtable): number for civicrm, airtable, number in connection.execute(query).all()}
+def link_numbers(connection: Connection, mapping: str, wanted: Collection[Link]) -> dict[Link, int]:
+    """The number in the state of each of these links that is there."""
+    query = select(links.c.civicrm, links.c.airtable, links.c.id).where(links.c.mapping == mapping)
+    found: dict[Link, int] = {}
+    for batch in batches(wanted):
+        asked = {(link.civicrm, link.airtable): link for link in batch}
+        here = among(connection, links.c.civicrm, [civicrm for civicrm, _ in asked])
+        for civicrm, airtable, number in connection.execute(query.where(here)).all():
+            if (link := asked.get((civicrm, airtable))) is not None:
+                found[link] = number
+    return found
 
 
 def _glimpses(connection: Connection, mapping: str) -> Iterable[tuple[Link, bytes]]:
@@ -248,10 +257,11 @@ def _glimpses(connection: Connection, mapping: str) -> Iterable[tuple[Link, byte
 
 
 def _mark_absent(connection: Connection, mapping: str, absent: frozenset[Link]) -> None:
-    query = select(links.c.id, links.c.civicrm, links.c.airtable, links.c.absent).where(links.c.mapping == mapping)
-    for number, civicrm, airtable, before in connection.execute(query).all():
-        if (now := Link(civicrm, airtable) in absent) != before:
-            connection.execute(update(links).where(links.c.id == number).values(absent=now))
+    gone = select(links.c.id).where(links.c.mapping == mapping, links.c.absent)
+    before, now = set(connection.scalars(gone)), set(link_numbers(connection, mapping, absent).values())
+    for numbers, is_absent in ((before - now, False), (now - before, True)):
+        for batch in batches(sorted(numbers)):
+            connection.execute(update(links).where(among(connection, links.c.id, batch)).values(absent=is_absent))
 
 
 def _refuse_if_taken(connection: Connection, mapping: str, link: Link, *, but: Link | None = None) -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, bindparam, select, update
 
 from bridge.errors import BridgeError, RunInProgress
 from bridge.ports import Clock, Lease
@@ -23,6 +23,12 @@ from bridge.store.schema import leases
 TTL = dt.timedelta(minutes=2)
 _HEARTBEAT = TTL / 4
 _SOON = dt.timedelta(seconds=1)
+
+_RENEWAL = (
+    update(leases)
+    .where(leases.c.mapping == bindparam("of"), leases.c.token == bindparam("proof"), leases.c.holder.is_not(None))
+    .values(expires_at=bindparam("until"))
+)
 
 _log = structlog.get_logger()
 
@@ -62,11 +68,7 @@ def _fence(connection: Connection, mapping: str, lease: Lease, now: dt.datetime)
 
     The row stays locked until the transaction ends, so nobody can take over between the proof and the writes.
     """
-    renewed = connection.execute(
-        update(leases)
-        .where(leases.c.mapping == mapping, leases.c.token == lease.token, leases.c.holder.is_not(None))
-        .values(expires_at=now + TTL)
-    )
+    renewed = connection.execute(_RENEWAL, {"of": mapping, "proof": lease.token, "until": now + TTL})
     if renewed.rowcount == 0:
         raise RunInProgress(
             f"Another process has taken over {mapping}: this run stops here.",
