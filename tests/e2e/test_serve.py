@@ -102,6 +102,12 @@ def test_it_runs_by_the_schedule_answers_and_ends_when_told(desk: Desk) -> None:
     log = (desk.folder / "serve.log").read_text()
     assert "Traceback" not in log
     assert TOKEN not in log
+    lines = [json.loads(each) for each in log.splitlines()]
+    came, asked_to_go, went = (each for each in lines if each["event"] in ("serving", "told to stop", "stopped"))
+    assert (came["event"], came["mode"]) == ("serving", "observe")
+    assert sorted(came["mappings"]) == ["benefits-enrollees", "benefits-groups"]
+    assert asked_to_go["event"] == "told to stop"
+    assert (went["event"], went["run_ended"]) == ("stopped", True)
 
 
 def test_a_restart_repeats_nothing_and_shows_the_same_numbers(desk: Desk) -> None:

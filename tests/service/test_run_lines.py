@@ -43,7 +43,7 @@ def held(bench: Bench) -> Result:
 def test_a_run_leaves_one_line_with_what_it_was_took_and_counted(bench: Bench, lines: Lines) -> None:
     result = bench.sync()
     [line] = lines()
-    assert {name: line[name] for name in ("run", "mapping", "kind", "mode", "by", "state", "log_level", "error")} == {
+    assert {name: line[name] for name in ("run", "mapping", "kind", "mode", "by", "state", "log_level", "error", "why")} == {
         "run": result.run,
         "mapping": bench.mapping.name,
         "kind": "sweep",
@@ -52,6 +52,7 @@ def test_a_run_leaves_one_line_with_what_it_was_took_and_counted(bench: Bench, l
         "state": "done",
         "log_level": "info",
         "error": None,
+        "why": None,
     }
     assert (line["written"], line["changes"], line["discrepancies"]) == (1, 1, 0)
     assert (line["digest"], line["seconds"] >= 0) == (str(result.digest)[:12], True)
@@ -63,12 +64,14 @@ def test_a_run_that_failed_leaves_one_line_that_is_a_warning(bench: Bench, lines
     assert bench.sync().state is RunState.FAILED
     [line] = lines()
     assert (line["state"], line["log_level"], line["error"]) == ("failed", "warning", type(error).__name__)
+    assert line["why"] == error.message
 
 
 def test_a_plan_that_is_held_and_one_that_is_applied_leave_a_line_each(bench: Bench, lines: Lines) -> None:
     waits = held(bench)
     [line] = lines()
     assert (line["state"], line["log_level"], line["written"]) == ("held", "warning", 0)
+    assert "1 record to update in Airtable, at most 0 without a person." in line["why"]
     stored = find(str(waits.digest), bench.means)
     approve(stored, Order(mode=Mode.CORRECT, by="maria", kind=Kind.APPLY), bench.mapping, bench.means)
     [line] = lines()

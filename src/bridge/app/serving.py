@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from bridge import __version__
 from bridge.app import App
 from bridge.app.accounts import house_of
 from bridge.app.budget import budget_of, shown, stretched
@@ -69,6 +70,8 @@ class Serving:
         """Begin to answer and to run; what was due while nobody served is begun at once."""
         self._worker.start()
         self._server.start()
+        settings, names = self._app.settings, [each.name for each in self._app.mappings]
+        log.info("serving", version=__version__, url=self.url, mode=settings.mode.value, mappings=names)
         self._alarm.start()
         self._ring()
         if self._ear is not None:
@@ -76,6 +79,7 @@ class Serving:
 
     def stop(self, grace_seconds: float) -> bool:
         """Begin nothing more, let the write in hand end, then stop answering; whether the run ended in time."""
+        log.info("told to stop", busy=self._worker.busy, waiting=self._worker.waiting, grace_seconds=grace_seconds)
         self._app.stopping.set()
         self._alarm.stop()
         ended = self._worker.stop(grace_seconds)
@@ -83,6 +87,7 @@ class Serving:
         if self._ear is not None:
             self._ear.stop()
         self._server.stop()
+        (log.info if ended else log.warning)("stopped", run_ended=ended)
         return ended
 
     # ── the schedule ──

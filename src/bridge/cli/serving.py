@@ -40,8 +40,8 @@ def serve() -> None:
         serving = Serving(bridge)
         serving.start()
         typer.echo(f"Serving at {serving.url}")
-        if not bridge.settings.web.tokens:
-            typer.echo("Nobody can sign in: BRIDGE_WEB__TOKENS names nobody.", err=True)
+        if not (bridge.settings.web.tokens or bridge.settings.web.oidc_people):
+            typer.echo("Nobody can sign in: neither BRIDGE_WEB__TOKENS nor BRIDGE_WEB__OIDC_PEOPLE names anybody.", err=True)
         while serving.alive and not told(_LOOK_SECONDS):
             pass
         well, ended = serving.alive, serving.stop(GRACE_SECONDS)

@@ -100,6 +100,7 @@ def _line(run: RunRecord, error: BridgeError | None) -> None:
         seconds=round((run.finished_at - run.started_at).total_seconds(), 1) if run.finished_at else None,
         digest=run.digest and run.digest[:12],
         error=type(error).__name__ if error else None,
+        why=run.note or None,
         **run.counts,
     )
 
