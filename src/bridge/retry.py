@@ -44,7 +44,9 @@ def _sleep(seconds: float) -> None:
 
 def _tell(state: RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
-    log.info("retrying", attempt=state.attempt_number, pause=round(state.upcoming_sleep, 1), error=type(error).__name__)
+    why = error.message if isinstance(error, Unavailable) else ""
+    pause = round(state.upcoming_sleep, 1)
+    log.info("retrying", attempt=state.attempt_number, pause_seconds=pause, error=type(error).__name__, message=why)
 
 
 def _policy(attempts: int, seconds: float) -> Retrying:

@@ -68,7 +68,8 @@ def keep(mapping: FieldMapping, boards: Sequence[Board], means: Means, *, delta:
                 kept.problems.append(problem)
     for each in kept.problems:
         log.warning("board not kept", mapping=mapping.name, error=type(each).__name__, message=each.message)
-    log.info("boards kept", mapping=mapping.name, posted=kept.posted, waiting=kept.waiting, heard=kept.heard)
+    if kept.posted or kept.waiting or kept.heard:
+        log.info("boards kept", mapping=mapping.name, posted=kept.posted, waiting=kept.waiting, heard=kept.heard)
     return kept
 
 
