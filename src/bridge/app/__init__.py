@@ -317,7 +317,7 @@ class App:
             with suppress(ConfigError):  # its own run tells
                 wants.append(want(mapping, self.base_id(mapping), since.airtable))
         self.airtable.pulls.expect(wants)
-        self._sweeps.expect(swept)
+        self._sweeps.expect(swept, mappings)
 
     def _believe_no_pull(self) -> None:
         self.airtable.pulls.forget()

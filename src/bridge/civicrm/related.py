@@ -64,6 +64,10 @@ class Join:
         params = {"select": ["id", *self.select], "where": self.of(ids), "orderBy": {"id": "ASC"}}
         return Call(self.related.entity, "get", params)
 
+    def sample(self) -> Call:
+        """The read of one of them, just as a pull reads it."""
+        return Call(self.related.entity, "get", {"select": ["id", *self.select], "where": self.where, "limit": 1})
+
     def group(self, rows: Rows) -> dict[str, Rows]:
         """`rows` by the id of the record they belong to."""
         found: dict[str, Rows] = defaultdict(list)

@@ -11,7 +11,7 @@ from bridge.civicrm import changes as writing
 from bridge.civicrm import fate
 from bridge.civicrm.client import Call, CivicrmClient
 from bridge.civicrm.pages import FIRST_PAGE, LARGEST_PAGE, Rows, Swept, Where, checked, sizes, sweep
-from bridge.civicrm.preflight import look
+from bridge.civicrm.preflight import foresee, look
 from bridge.civicrm.related import Join
 from bridge.civicrm.schema import CONTACTS, Schema, drift
 from bridge.civicrm.sweeps import Sweeps
@@ -70,6 +70,8 @@ class CivicrmRemote:
         Raises AuthRejected where the account may not read an entity of the mapping, or not write one it should.
         """
         who = self._client.remember("identity", self._client.identity)
+        if others := self._sweeps.mappings:
+            self._client.remember("foreseen", partial(foresee, self._client, others, self._clock()))
         schema = Schema(self._client)
         self._seen = view = look(self._client, schema, self._mapping, self._clock(), me=who.contact_id)
         return Sight(

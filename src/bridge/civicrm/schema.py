@@ -137,7 +137,7 @@ class Schema:
     def options(self, spots: Iterable[Spot]) -> dict[str, tuple[Option, ...]]:
         """The options of every spot that has some, by path. `Option.name` is the word a cell read at that path holds."""
         choices = [spot for spot in spots if spot.has_options]
-        self._client.ask_ahead([_options_of(entity, choices) for entity in sorted({spot.entity for spot in choices})])
+        self._client.ask_ahead(self.asks_options(choices))
         loaded = {entity: self._load_options(entity, choices) for entity in {spot.entity for spot in choices}}
         return {
             spot.path: tuple(
@@ -147,6 +147,11 @@ class Schema:
             )
             for spot in choices
         }
+
+    def asks_options(self, spots: Iterable[Spot]) -> list[Call]:
+        """What `options` asks for: one call for each entity."""
+        choices = [spot for spot in spots if spot.has_options]
+        return [_options_of(entity, choices) for entity in sorted({spot.entity for spot in choices})]
 
     def names(self, mapping: FieldMapping) -> tuple[str, ...]:
         """Every path that could be meant in `mapping`, with the suffixes of choices, for nearest-word hints."""

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from bridge.civicrm.client import Call
 from bridge.civicrm.pages import Swept, Where, checked, scope
 from bridge.civicrm.related import MEMBERSHIP_STANDING, Join
 from bridge.civicrm.schema import CONTACTS
@@ -35,14 +36,17 @@ class Sweeps:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self.mappings: tuple[FieldMapping, ...] = ()
+        """Those of the run."""
         self._wants: list[Want] = []
         self._kept: dict[Key, Swept] = {}
         self.borne = 0
         """The most cells (rows times fields) that the site was seen to send in one page."""
 
-    def expect(self, wants: Iterable[Want]) -> None:
+    def expect(self, wants: Iterable[Want], mappings: Sequence[FieldMapping] = ()) -> None:
         """A run begins, whose mappings will ask for this."""
         with self._lock:
+            self.mappings = tuple(mappings)
             self._wants = list(wants)
             self._kept.clear()
 
@@ -78,20 +82,43 @@ def key_of(entity: str, where: Where) -> Key:
 
 def wants(mapping: FieldMapping, since: dt.datetime | None = None) -> list[Want]:
     """What a run of the mapping sweeps, or a delta `since`, as far as that can be told without the site's schema."""
-    source, paths = mapping.civicrm, sorted(mapping.paths(Side.CIVICRM))
-    own = {path for path in paths if path.partition(".")[0] not in source.related}
-    countries = {f"{head}.country_id" for head, _, name in (path.rpartition(".") for path in own) if _is_state(name)}
-    standing = set(MEMBERSHIP_STANDING) if source.entity == "Membership" else set[str]()
-    select = frozenset({*own, *countries, *standing, "modified_date"})
-    where, delta = scope(source.entity, source.where), since is not None and source.entity in CONTACTS
-    found = [Want(mapping.name, key_of(source.entity, where), frozenset(filter(_undated, own)) if delta else select)]
+    source = mapping.civicrm
+    where, select = scope(source.entity, source.where), frozenset({*_own_select(mapping), "modified_date"})
+    delta = since is not None and source.entity in CONTACTS
+    narrow = frozenset(path for path in _own_paths(mapping) if _undated(path))
+    found = [Want(mapping.name, key_of(source.entity, where), narrow if delta else select)]
     if since is not None and delta:
         found.append(Want(mapping.name, key_of(source.entity, [*where, ["modified_date", ">=", since.isoformat()]]), select))
-    for alias, related in source.related.items():
-        read = tuple(path.partition(".")[2] for path in paths if path.startswith(f"{alias}."))
-        join = Join(related, read)
-        if not (delta and join.moves_date):
-            found.append(Want(mapping.name, key_of(related.entity, join.where), frozenset(join.select)))
+    joins = (join for join in _joins(mapping) if not (delta and join.moves_date))
+    found += [Want(mapping.name, key_of(join.related.entity, join.where), frozenset(join.select)) for join in joins]
+    return found
+
+
+def samples(mapping: FieldMapping) -> list[Call]:
+    """What will probably be asked to see one row of each entity just as a pull reads it."""
+    source = mapping.civicrm
+    own = {"select": ["id", *sorted(_own_select(mapping) - {"id"})], "where": scope(source.entity, source.where), "limit": 1}
+    return [Call(source.entity, "get", own), *(join.sample() for join in _joins(mapping))]
+
+
+def _own_paths(mapping: FieldMapping) -> set[str]:
+    return {path for path in mapping.paths(Side.CIVICRM) if path.partition(".")[0] not in mapping.civicrm.related}
+
+
+def _own_select(mapping: FieldMapping) -> set[str]:
+    own, entity = _own_paths(mapping), mapping.civicrm.entity
+    countries = {f"{head}.country_id" for head, _, name in (path.rpartition(".") for path in own) if _is_state(name)}
+    beside = MEMBERSHIP_STANDING if entity == "Membership" else ("modified_date",) if entity in CONTACTS else ()
+    return {*own, *countries, *beside}
+
+
+def _joins(mapping: FieldMapping) -> list[Join]:
+    paths = sorted(mapping.paths(Side.CIVICRM))
+    found = []
+    for alias, related in sorted(mapping.civicrm.related.items()):
+        mine = [path for path in paths if path == alias or path.startswith(f"{alias}.")]
+        if mine:
+            found.append(Join(related, tuple(path.partition(".")[2] for path in mine)))
     return found
 
 
