@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,8 @@ class Extent:
     """The Python whose environment has the other tools."""
     engine: Sequence[int]
     times: int
-    calls: Sequence[tuple[int, int]]
+    calls: Mapping[str, Sequence[str]]
+    """What is said of each world whose requests are counted, and the words that make it."""
     similar: Sequence[int]
     state: Sequence[int]
     workers: Sequence[int]
@@ -58,19 +59,27 @@ class Extent:
 def extent(told: argparse.Namespace) -> Extent:
     """Three minutes, the usual half an hour, or with everything up to a million records."""
     if told.quick:
-        return Extent(told.peers, [10_000], 1, [(60, 500)], [10_000], [5_000], [900], [1, 5], [1_000])
+        return Extent(told.peers, [10_000], 1, _worlds((60, 500), 1_000), [10_000], [5_000], [900], [1, 5], [1_000])
     large = told.large
     return Extent(
         peers=told.peers,
         engine=[10_000, 100_000, 1_000_000] if large else [10_000, 100_000],
         times=3,
-        calls=[(60, 500), (375, 10_000)],
+        calls=_worlds((375, 10_000), 72_000),
         similar=[10_000, 72_000],
         state=[10_000, 100_000, 1_000_000] if large else [10_000, 100_000],
         workers=[900, 9_000, 30_000] if large else [900, 9_000],
         mappings=[1, 10, 25, 50],
         alone=[1_000],
     )
+
+
+def _worlds(federation: tuple[int, int], members: int) -> dict[str, list[str]]:
+    coops, workers = federation
+    return {
+        f"{coops} co-ops, {workers:,} workers": [str(coops), str(workers)],
+        f"{members:,} members of a union local": ["--members", str(members)],
+    }
 
 
 def main() -> None:
@@ -153,9 +162,7 @@ def _bridge(folder: Path, keys: int) -> dict[str, Callable[[], Figures]]:
 
 def calls(wanted: Extent) -> dict[str, Any]:
     """The requests of whole runs."""
-    return {
-        f"{coops} co-ops, {workers:,} workers": _lines("calls", str(coops), str(workers)) for coops, workers in wanted.calls
-    }
+    return {of: _lines("calls", *words) for of, words in wanted.calls.items()}
 
 
 def pace(_wanted: Extent) -> dict[str, Any]:

@@ -60,7 +60,16 @@ def _pace(pace: Results) -> Iterator[Goal]:
 def _calls(calls: Results) -> Iterator[Goal]:
     for of, runs in calls.items():
         for run in runs:
-            yield Goal(f"{of}, {run['run']}: Airtable calls / fewest", run["airtable"] / run["fewest"], 1.0)
+            what = f"{of}, {run['run']}"
+            yield Goal(
+                f"{what}: Airtable calls but those that check / fewest", (run["airtable"] - run["checked"]) / run["fewest"], 1.0
+            )
+            if run["run"] in _QUIET_DELTAS:
+                yield Goal(f"{what}: Airtable calls", run["airtable"], 2)
+                yield Goal(f"{what}: CiviCRM calls for each entity", run["civicrm"] / run["entities"], 3)
+
+
+_QUIET_DELTAS = ("delta, nothing changed", "delta with a webhook, nothing changed")
 
 
 def _engine(engine: Results) -> Iterator[Goal]:

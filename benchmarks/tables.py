@@ -34,13 +34,30 @@ def _requests(calls: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
     lines = [
         "## Requests",
         "",
-        "Two mappings over one base (`benefits-groups`, `benefits-enrollees`), which also keep its table of discrepancies.",
-        "*Fewest*: one schema call, ceil(records / 100) pages, ceil(changed records / 10) writes.",
+        "A federation: `benefits-groups` and `benefits-enrollees` over one base, where a table shows discrepancies.",
+        "A union local: `union-caucuses` and `union-contracts`. *Fewest*: one schema call, ceil(records / 100) pages of each",
+        "table, ceil(changed records / 10) writes, read back from their own answers; in a delta one look at each table, the",
+        "schema only if something changed, and what changed by the hundred with its partners. What stands on the table of",
+        "discrepancies counts as records, too. *Checks* are the calls beyond that: for each hundred records to update, a list",
+        "of what stands there now, for somebody may have edited them since they were pulled. They are promised, so they stay.",
         "",
     ]
     for of, runs in calls.items():
-        rows = [(run["run"], run["airtable"], run["fewest"], run["civicrm"], run["entities"], run["written"]) for run in runs]
-        lines += [f"### {of}", "", *table(("run", "Airtable", "fewest", "CiviCRM", "its entities", "written"), *rows)]
+        rows = [
+            (
+                run["run"],
+                run["airtable"],
+                run["fewest"],
+                run["checked"],
+                run["civicrm"],
+                run["entities"],
+                f"{run['civicrm'] / run['entities']:.1f}",
+                run["written"],
+            )
+            for run in runs
+        ]
+        head = ("run", "Airtable", "fewest", "checks", "CiviCRM", "its entities", "for each", "records written")
+        lines += [f"### {of}", "", *table(head, *rows)]
     return lines
 
 

@@ -67,6 +67,18 @@ def test_quiet_runs_leave_nothing_in_the_state_but_their_own_line(tmp_path: Path
     assert told["database"] == "SQLite"
 
 
+def test_the_calls_of_a_run_are_judged_without_those_that_check_and_quiet_deltas_by_how_many_there_are() -> None:
+    run = {"run": "delta, nothing changed", "airtable": 3, "fewest": 3, "checked": 0, "civicrm": 12, "entities": 4}
+    wrote = {**run, "run": "first sync", "airtable": 7, "fewest": 6, "checked": 1}
+    judged = goals.goals({"calls": {"measured": {"here": [run, wrote]}}})
+    assert [(each.what.removeprefix("here, "), each.holds) for each in judged] == [
+        ("delta, nothing changed: Airtable calls but those that check / fewest", True),
+        ("delta, nothing changed: Airtable calls", False),
+        ("delta, nothing changed: CiviCRM calls for each entity", True),
+        ("first sync: Airtable calls but those that check / fewest", True),
+    ]
+
+
 def a_run(cpu: float) -> dict[str, object]:
     tools = {"bridge": {"cpu_seconds": cpu}, "duckdb": {"cpu_seconds": 2.0}}
     return {"engine": {"measured": {"10000": tools}}}

@@ -144,6 +144,11 @@ def without_scope(scope: str) -> Callable[[Patient], None]:
     return ill
 
 
+def deaf(patient: Patient) -> None:
+    patient.settings["BRIDGE_AIRTABLE__WEBHOOKS"] = "true"
+    patient.box.airtable.tokens[TOKEN] -= {"webhook:manage"}
+
+
 def not_invited(patient: Patient) -> None:
     patient.box.slack.channels["#membership"].member = False
     patient.box.slack.channels["#benefits"].member = False
@@ -310,6 +315,13 @@ ILLS = [
         "Airtable rights",
         "`data.records:write`",
         "`data.records:write`",
+    ),
+    Ill(
+        "a token that may not listen",
+        deaf,
+        "Airtable rights",
+        "`webhook:manage`",
+        "`webhook:manage`",
     ),
     Ill(
         "a base nobody named",

@@ -25,6 +25,8 @@ def airtable_rights(app: "App") -> str:
         _may_read(app.airtable, base, table)
         if writes:
             _may_write(app.airtable, base, table)
+        if app.settings.airtable.webhooks:
+            _may_listen(app.airtable, base)
         told.append(f"{base}: read{' and write' if writes else ''}")
     return ", ".join(told)
 
@@ -55,6 +57,17 @@ def _may_write(airtable: "Api", base: str, table: str) -> None:
         raise _lacking("write", "data.records:write", base) from refused
     except RequestRejected:
         return  # a change of no record is no change: it was the right that was asked about
+
+
+def _may_listen(airtable: "Api", base: str) -> None:
+    """Whether webhooks may be looked at. That the user may make one (a Creator may) the first delta tells."""
+    try:
+        airtable.get(str(airtable.build_url("bases", base, "webhooks")))
+    except AuthRejected as refused:
+        raise AuthRejected(
+            f"Airtable does not let bridge look at the webhooks of {base}, which BRIDGE_AIRTABLE__WEBHOOKS asks for.",
+            next_step="give the token of BRIDGE_AIRTABLE__TOKEN the scope `webhook:manage`, and its user the role Creator.",
+        ) from refused
 
 
 def _writes(mapping: Mapping) -> bool:
