@@ -127,7 +127,7 @@ def test_an_outage_names_its_side_and_since_when(serving: Unattended) -> None:
     assert entry.discrepancy.field == "airtable"
     [told] = serving.box.slack.channels["#membership"].messages[-1:]
     assert "Nov 30, 2026 10:00 UTC" in told.text
-    assert "Airtable could not be read" in str(told)
+    assert "Airtable could not be read" in told.text, "a screen reader has nothing else"
 
 
 def test_slack_that_was_away_gets_every_message_once(serving: Unattended) -> None:

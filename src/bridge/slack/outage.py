@@ -46,4 +46,5 @@ def _post(key: str, headline: str, lines: Sequence[str]) -> Post:
     sheet.add(bold(headline))
     for line in dict.fromkeys(lines):
         sheet.add(escape(line))
-    return Post(key, payload_of(key, headline, sheet.blocks))
+    # A screen reader and a phone's notification have this text alone: which source it is must stand in it.
+    return Post(key, payload_of(key, " ".join((headline, *dict.fromkeys(lines))), sheet.blocks))
