@@ -79,17 +79,17 @@ class Bases:
                     cells[name] = base
         return {numbered[number]: cells for number, cells in found.items() if cells}
 
-    def keep(self, connection: Connection, mapping: FieldMapping, agreed: Agreed) -> None:
+    def keep(self, connection: Connection, mapping: FieldMapping, agreed: Agreed, *, fresh: bool = False) -> None:
         """Store what was agreed where it is not stored so already; a cell that agrees is stopped no longer.
 
-        A pair of which anything is stored loses its marks.
+        A pair of which anything is stored loses its marks. Of `fresh` links nothing is stored yet, so nothing is looked for.
         """
         fields = {name: (field, definition(field)) for name, field in mapping.fields.items()}
         insert = insert_into(connection, bases)
         changed = {name: insert.excluded[name] for name in _KEPT}
         store = insert.on_conflict_do_update(index_elements=["link", "field"], set_=changed)
         for chunk in batches(agreed):
-            stored = _stored(connection, chunk)
+            stored = {} if fresh else _stored(connection, chunk)
             rows: list[tuple[object, ...]] = []
             for number in chunk:
                 for name, value in agreed[number].items():
@@ -97,6 +97,8 @@ class Bases:
                     if new is not None:
                         rows.append((number, name, *new))
             put(connection, store, ("link", "field", *_KEPT), rows)
+            if fresh:
+                continue
             _unmark(connection, {cast("int", row[0]) for row in rows})
             _release(connection, agreed, chunk)
 

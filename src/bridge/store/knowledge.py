@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, select, update
 
 from bridge.core.knowledge import Known
 from bridge.core.mapping import Mapping as FieldMapping
@@ -40,20 +40,19 @@ class SqlKnowledge:
         """All that is known of the mapping; without `bases` all but what was agreed, which `bases` tells."""
         name = mapping.name
         with self._database.reading() as connection:
-            linked = connection.execute(_LINKS.where(links.c.mapping == name)).all()
+            numbered, marked, absent = _links(connection, name)
             taken_apart = connection.execute(select(apart).where(apart.c.mapping == name)).all()
             last = connection.execute(select(mappings).where(mappings.c.mapping == name)).first()
-            numbered = {number: Link(here, there) for number, here, there, *_ in linked}
             agreed = self._bases.read(connection, mapping, numbered) if bases else {}
             stops = self._bases.read_stops(connection, mapping)
         return Known(
             links=frozenset(numbered.values()),
             bases=agreed,
-            marks={numbered[number]: PerSide(ours, theirs) for number, *_, ours, theirs in linked if ours is not None},
+            marks=marked,
             salt=self._bases.salt,
             apart={Link(row.civicrm, row.airtable): row.evidence for row in taken_apart},
             stops=stops,
-            absent=frozenset(numbered[number] for number, _, _, absent, *_ in linked if absent),
+            absent=frozenset(absent),
             last_counts=PerSide(last.civicrm_count, last.airtable_count) if last else PerSide(None, None),
             last_digest=last.digest if last else None,
             last_scope=last.scope if last else None,
@@ -80,11 +79,13 @@ class SqlKnowledge:
         A link that a person took apart or made otherwise since the run began is left as the person wants it.
         """
         with fenced(self._database, mapping.name, lease, self._clock) as connection:
+            last = connection.scalar(select(func.max(links.c.id))) or 0  # nothing but this run stores anything of a later link
             add_links(connection, mapping.name, plan.links, self._clock())
             for batch in batches(dict.fromkeys(chain(plan.agreed, plan.marks))):
                 numbers = link_numbers(connection, mapping.name, batch)
                 agreed, marked = ({link: numbers[link] for link in numbers if link in of} for of in (plan.agreed, plan.marks))
-                self._bases.keep(connection, mapping, {number: plan.agreed[link] for link, number in agreed.items()})
+                known = {number: plan.agreed[link] for link, number in agreed.items()}
+                self._bases.keep(connection, mapping, known, fresh=all(number > last for number in known))
                 self._bases.mark(connection, {number: plan.marks[link] for link, number in marked.items()})
 
     def mark_told(self, mapping: FieldMapping, plan: Plan, lease: Lease) -> None:
@@ -219,6 +220,22 @@ class SqlKnowledge:
             pin = insert_into(connection, pins)
             replaced = {"sight": pin.excluded["sight"]}
             connection.execute(pin.on_conflict_do_update(index_elements=["mapping", "side", "path"], set_=replaced), rows)
+
+
+def _links(connection: Connection, mapping: str) -> tuple[dict[int, Link], dict[Link, PerSide[bytes]], set[Link]]:
+    """Every link of the mapping by its number, the marks there are, and the links that lost a record."""
+    numbered: dict[int, Link] = {}
+    marked: dict[Link, PerSide[bytes]] = {}
+    absent: set[Link] = set()
+    found = connection.execute(_LINKS.where(links.c.mapping == mapping), execution_options={"yield_per": 10_000})
+    for rows in found.partitions():  # of a million, the rows would take as much memory as what is made of them
+        for number, here, there, is_absent, ours, theirs in rows:
+            numbered[number] = link = Link(here, there)
+            if ours is not None:
+                marked[link] = PerSide(ours, theirs)
+            if is_absent:
+                absent.add(link)
+    return numbered, marked, absent
 
 
 def add_links(connection: Connection, mapping: str, new: Iterable[Link], now: dt.datetime, *, by: str = "") -> None:
