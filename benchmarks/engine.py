@@ -147,7 +147,7 @@ def main() -> None:
         plan, _ = reconcile(work)
         known, work = known_after(plan), workload.load(told.folder, told.keys, edited=told.again)
         began = time.process_time()
-    gc.set_threshold(100_000, 50, 100)  # as the command does
+    gc.set_threshold(300_000, 50, 100)  # as the command does
     _, found = reconcile(work, known)
     right = len(found & work.truth)
     print(
