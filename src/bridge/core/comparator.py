@@ -37,7 +37,7 @@ Comparator = Callable[[Json, Json], Agreed]
 Glance = Callable[[Mapping[str, Json], Mapping[str, Json]], tuple[int, ...]]
 """Given CiviCRM's row and Airtable's: the positions of the fields that are not beyond doubt agreed."""
 
-Alike = set[tuple[Json, Json]]
+Alike = set[tuple[str, str]]
 NONE_ALIKE: Mapping[int, Alike] = MappingProxyType({})
 
 _NUMBERS = frozenset((FieldType.INTEGER, FieldType.NUMBER, FieldType.MONEY, FieldType.PERCENT))

@@ -27,7 +27,9 @@ class Compared:
 
     `agreed` are the cells that agree and were not known to, by field, or the pair itself where nothing was known: most of
     these are never looked at (see `values_of`). `quiet` are the pairs of which every field agrees and nothing is told: once
-    what agrees is stored, the same rows come to nothing at all.
+    what agrees is stored, the same rows come to nothing at all. `only_told` are those of which nothing is to be written, but
+    not those of which a system would not take something (401): what it takes may be another matter the next time, and no row
+    tells.
     """
 
     changes: list[Change] = field(default_factory=list)
@@ -123,7 +125,9 @@ def _differs(sweep: _Sweep, pair: Pair, at: int) -> bool:
     each, here, there, _ = sweep.two_sided[at]
     differs = agreement(each, pair.civicrm.cells[each.name], pair.airtable.cells[each.name]) is DIFFER
     if not differs and (learnt := sweep.alike.get(at)) is not None and len(learnt) < _LEARNT:
-        learnt.add((pair.civicrm.row.values.get(here), pair.airtable.row.values.get(there)))
+        ours, theirs = pair.civicrm.row.values.get(here), pair.airtable.row.values.get(there)
+        if isinstance(ours, str) and isinstance(theirs, str):
+            learnt.add((ours, theirs))
     return differs
 
 
