@@ -11,6 +11,7 @@ from bridge.core.mapping import CivicrmSource, FieldType, Pick, Related
 from bridge.core.record import Json
 from bridge.ports import Pulled
 from bridge.sandbox.civicrm import CiviCRM
+from bridge.sandbox.faults import Fault, FaultKind
 from bridge.sandbox.http import Server
 from remotes.civicrm_site import ARROYO, BEACON, CEDAR, COOPS, NOW, PATHS, close_all, coops_mapping, coops_site, remote_to
 
@@ -41,6 +42,10 @@ def server(site: CiviCRM) -> Iterator[Server]:
         yield running
 
 
+TOGETHER = "Organization/get,Organization/get,Contribution/get,Membership/get,Individual/get"
+"""The contacts that were modified, and what moves no date: the first page of each, in one request."""
+
+
 def glimpsed(pulled: Pulled, *ids: str) -> dict[str, dict[str, Json] | None]:
     return {id_: None if (seen := pulled.glimpse(id_)) is None else dict(seen) for id_ in ids}
 
@@ -62,7 +67,28 @@ def test_a_delta_of_which_nothing_was_edited_brings_nobody_and_glimpses_all_that
     assert glimpsed(pulled, ARROYO, BEACON, CEDAR) == told
     assert pulled.glimpse("13") is None, "it is in no mapping's scope"
     assert whole.undated == pulled.undated
-    assert routes(server) == {"Organization/get": 2, "Membership/get": 1, "Individual/get": 1, "Contribution/get": 1}
+    assert routes(server) == {TOGETHER: 1}
+
+
+def test_a_site_that_does_not_bear_the_pages_of_a_delta_in_one_request_is_asked_for_each(server: Server) -> None:
+    remote = remote_to(server)
+    told = remote.pull(since=NOW)
+    server.faults.add(Fault(FaultKind.STATUS_500_HTML, TOGETHER))
+    server.forget_requests()
+    for _ in range(2):
+        pulled = remote.pull(since=NOW)
+        assert pulled.complete
+        assert pulled.glimpse(ARROYO) == told.glimpse(ARROYO)
+    alone = {"Organization/get": 4, "Membership/get": 2, "Individual/get": 2, "Contribution/get": 2}
+    assert routes(server) == {TOGETHER: 1, **alone}
+
+
+def test_a_delta_of_several_pages_asks_for_the_rest_of_them(server: Server, site: CiviCRM) -> None:
+    site.load("Contact", [{"id": id_, "contact_type": "Individual", "employer_id": 8} for id_ in range(100, 170)])
+    pulled = remote_to(server, page_size=50).pull(since=NOW - HOUR * 40)
+    assert (pulled.glimpse(ARROYO) or {})["workers"] == 72
+    assert len(pulled.rows) == 3
+    assert pulled.complete
 
 
 def test_what_moves_no_date_shows_in_the_glimpse(server: Server, site: CiviCRM) -> None:

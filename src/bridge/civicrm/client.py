@@ -125,6 +125,8 @@ class CivicrmClient:
         self.site = Site.of(url)
         self._count = count
         self._shared: dict[Hashable, object] | None = None
+        self._fetched: dict[Hashable, Answer] = {}
+        self._bears_many = True
         self._lock = threading.RLock()
         self._http = httpx.Client(
             headers=_headers(api_key, site_key, proxy_auth),
@@ -152,7 +154,10 @@ class CivicrmClient:
         return found
 
     def once(self, entity: str, action: str, params: Params) -> Answer:
-        """A read's rows, asked for once."""
+        """A read's rows, asked for once; or as `fetched` brought them."""
+        with self._lock:
+            if (fetched := self._fetched.pop(_asked(entity, action, params), None)) is not None:
+                return fetched
         call = Call(entity, action, params)
         url = self.site.api(entity, action)
         return wire.answer(self._send("POST", url, {"params": _dump(params)}, call.what), call.what)
@@ -177,6 +182,26 @@ class CivicrmClient:
                     answers = reads(self._many, [new[key] for key in some], writes=False)
                     told = zip(some, answers, strict=True)
                     self._shared.update((key, each) for key, each in told if isinstance(each, Answer))
+
+    @contextlib.contextmanager
+    def fetched(self, calls: Sequence[Call]) -> Iterator[None]:
+        """Within it, the next `once` of each of these reads has its answer already: all are sent together, a single time.
+
+        What did not come is left for its `once` to ask. A site that did not bear them together is not asked so again.
+        """
+        if len(calls) > 1 and self._bears_many:
+            try:
+                told = zip(calls, self._many(calls, writes=False), strict=True)
+                kept = {_asked(call.entity, call.action, call.params): each for call, each in told if isinstance(each, Answer)}
+            except (Unavailable, UnexpectedAnswer):
+                self._bears_many, kept = False, {}
+            with self._lock:
+                self._fetched = kept
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._fetched = {}
 
     def read_many(self, calls: Sequence[Call]) -> list[Answer]:
         """The rows of several reads; those that were not `ask_ahead` are sent together. Raises the first one's error."""

@@ -10,7 +10,7 @@ import structlog
 from bridge.civicrm import changes as writing
 from bridge.civicrm import fate
 from bridge.civicrm.client import Call, CivicrmClient
-from bridge.civicrm.pages import FIRST_PAGE, LARGEST_PAGE, Rows, Swept, Where, checked, sizes, sweep
+from bridge.civicrm.pages import FIRST_PAGE, LARGEST_PAGE, MOST_CELLS, Rows, Swept, Where, checked, first_page, sizes, sweep
 from bridge.civicrm.preflight import foresee, look
 from bridge.civicrm.related import Join
 from bridge.civicrm.schema import CONTACTS, Schema, drift
@@ -103,9 +103,11 @@ class CivicrmRemote:
             return self._whole(progress)
         key = [*view.where, ["modified_date", ">=", since.isoformat()]]
         where = [*view.where, ["modified_date", ">=", view.local(since - _OVERLAP)]]
-        swept = self._sweep(view.entity, view.select, where, progress, key=key)
-        narrow = self._sweep(view.entity, view.narrow, view.where, progress) if view.narrow else None
-        related = self._related(view.far, progress) | self._beside([join for join in view.joins if join not in view.far], swept)
+        with self._client.fetched(list(self._first_pages(where, key))):
+            swept = self._sweep(view.entity, view.select, where, progress, key=key)
+            narrow = self._sweep(view.entity, view.narrow, view.where, progress) if view.narrow else None
+            related = self._related(view.far, progress)
+        related |= self._beside([join for join in view.joins if join not in view.far], swept)
         seen = {str(raw["id"]): raw for raw in narrow.rows} if narrow else None
 
         def glimpse(id_: str) -> Mapping[str, Json] | None:
@@ -124,6 +126,27 @@ class CivicrmRemote:
             undated=view.undated,
             glimpse=glimpse,
         )
+
+    def _first_pages(self, where: Where, key: Where) -> Iterator[Call]:
+        """The first page of each sweep of a delta, as many as the site bears in one request: often they are all there is."""
+        view, cells = self._view, 0
+        also = self._sweeps.beside(self._mapping.name, view.entity, view.select, key)
+        if also is not None:
+            size, _ = self._sizes(view.select, also)
+            yield first_page(view.entity, view.select, where, page_size=size, also=also)
+        others = [(join.related.entity, join.select, join.where) for join in view.far]
+        for entity, select, of in [(view.entity, view.narrow, view.where), *others] if view.narrow else others:
+            if (also := self._sweeps.beside(self._mapping.name, entity, select, of)) is not None:
+                size, _ = self._sizes(select, also)
+                cells += size * (1 + len(select) + len(also))
+                if cells <= MOST_CELLS:
+                    yield first_page(entity, select, of, page_size=size, also=also)
+
+    def _sizes(self, select: Collection[str], also: Collection[str]) -> tuple[int, int]:
+        """Rows of the first page and of the largest one."""
+        if self._page_size is not None:
+            return self._page_size, LARGEST_PAGE
+        return sizes(1 + len(select) + len(also), self._sweeps.borne)
 
     def _whole(self, progress: Progress) -> Pulled:
         view = self._view
@@ -176,14 +199,13 @@ class CivicrmRemote:
             progress(f"CiviCRM {entity}", done, total)
 
         def load(also: frozenset[str]) -> Swept:
-            fields = 1 + len(select) + len(also)
-            first, largest = sizes(fields, self._sweeps.borne) if self._page_size is None else (self._page_size, LARGEST_PAGE)
+            first, largest = self._sizes(select, also)
             ask = partial(
                 sweep, self._client, entity, select, where, page_size=first, largest_page=largest, tell=tell, also=also
             )
             swept = ask()
             swept = ask() if swept.note else swept
-            self._sweeps.borne = max(self._sweeps.borne, swept.largest * fields)
+            self._sweeps.borne = max(self._sweeps.borne, swept.largest * (1 + len(select) + len(also)))
             return swept
 
         return self._sweeps.rows(self._mapping.name, entity, select, where if key is None else key, load)

@@ -55,6 +55,16 @@ class Sweeps:
         with self._lock:
             self._kept.clear()
 
+    def beside(self, mapping: str, entity: str, select: Sequence[str], where: Where) -> frozenset[str] | None:
+        """The fields that `rows` will tell its `load` to bring for others; None where all was pulled already."""
+        key = key_of(entity, where)
+        with self._lock:
+            known = self._kept.get(key)
+            others = [each.select for each in self._wants if each.key == key and each.mapping != mapping]
+        if known is not None and _with(known, entity, select) is not None:
+            return None
+        return frozenset[str]().union(*others) - {*select, "id"}
+
     def rows(
         self, mapping: str, entity: str, select: Sequence[str], where: Where, load: Callable[[frozenset[str]], Swept]
     ) -> Swept:
