@@ -11,7 +11,7 @@ from bridge.core.mapping import Authority, FieldType
 from bridge.core.plan import Written
 from bridge.core.record import Link, PerSide, Side
 from bridge.core.sight import FieldSight, Option
-from bridge.errors import ConfigError
+from bridge.errors import ConfigError, StoreError
 from bridge.ports import Settlement
 from builders import a_field, a_mapping
 from store.store_builders import ANA, BEN, START, State, a_change, a_plan, the_mapping
@@ -311,3 +311,15 @@ def test_more_links_than_one_statement_takes_are_stored_read_and_left_alone(stat
     store_plan(state, a_plan(agreed={many[1]: {"email": "new@coop.org"}, many[2]: {"email": "new@coop.org"}}))
     left = state.store.knowledge.load(the_mapping(), bases=False)
     assert (left.bases, many[2] in left.marks, many[4] in left.marks) == ({}, False, True)
+
+
+def test_a_value_that_the_database_cannot_hold_is_an_error_of_ours_and_nothing_is_kept(state: State) -> None:
+    """PostgreSQL's texts hold no NUL. New links are stored by a way of its own, past SQLAlchemy and its errors."""
+    if state.store.database.embedded:
+        store_plan(state, email="a\0b")
+        assert state.store.knowledge.load(the_mapping()).bases == {ANA: {"email": "a\0b"}}
+        return
+    with pytest.raises(StoreError) as refused:
+        store_plan(state, email="a\0b")
+    assert "a\0b" not in str(refused.value)
+    assert state.store.knowledge.load(the_mapping()).links == set()

@@ -96,20 +96,20 @@ class Bases:
                     new = self._unless_kept(stored.get((number, name)), *fields[name], number, value)
                     if new is not None:
                         rows.append((number, name, *new))
-            put(connection, store, ("link", "field", *_KEPT), rows)
+            put(connection, store, ("link", "field", *_KEPT), rows, fresh=fresh)
             if fresh:
                 continue
             _unmark(connection, {cast("int", row[0]) for row in rows})
             _release(connection, agreed, chunk)
 
-    def mark(self, connection: Connection, pairs: Mapping[int, PerSide[bytes]]) -> None:
-        """Keep the marks of these pairs, in place of earlier ones."""
+    def mark(self, connection: Connection, pairs: Mapping[int, PerSide[bytes]], *, fresh: bool = False) -> None:
+        """Keep the marks of these pairs, in place of earlier ones; of `fresh` links there are none."""
         insert = insert_into(connection, marks)
         changed = {side.value: insert.excluded[side.value] for side in Side}
         store = insert.on_conflict_do_update(index_elements=["link"], set_=changed)
         for chunk in batches(pairs):
             rows = [(number, pairs[number].civicrm, pairs[number].airtable) for number in chunk]
-            put(connection, store, ("link", Side.CIVICRM.value, Side.AIRTABLE.value), rows)
+            put(connection, store, ("link", Side.CIVICRM.value, Side.AIRTABLE.value), rows, fresh=fresh)
 
     @property
     def salt(self) -> str:

@@ -6,6 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, any_, bindparam, func, select, text
+from sqlalchemy.exc import DBAPIError
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
@@ -18,15 +19,21 @@ def put(
     statement: "sqlite.Insert | postgresql.Insert",
     columns: Sequence[str],
     rows: Iterable[tuple[Any, ...]],
+    *,
+    fresh: bool = False,
 ) -> None:
     """Run an INSERT for every row; its values stand in the order of `columns`, and these in the order of the table.
 
-    The values are those that the driver takes: a moment has to be `bound` before.
+    The values are those that the driver takes: a moment has to be `bound` before. Rows that are `fresh` meet no other there.
     """
     if connection.dialect.name == "sqlite":
         compiled = str(statement.compile(dialect=connection.dialect, column_keys=columns))
         for batch in batches(rows, 10_000):
             connection.exec_driver_sql(compiled, batch)
+        return
+    if fresh:
+        for batch in batches(rows, 10_000):
+            _copy(connection, str(statement.table), columns, batch)
         return
     from sqlalchemy.dialects import postgresql  # noqa: PLC0415  # see `insert_into`
 
@@ -34,6 +41,18 @@ def put(
     whole = statement.from_select(columns, select(*lists))
     for batch in batches(rows, 10_000):
         connection.execute(whole, dict(zip(columns, map(list, zip(*batch, strict=True)), strict=True)))
+
+
+def _copy(connection: Connection, table: str, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
+    """PostgreSQL's own way in, which takes a third of the time but knows no conflict. SQLAlchemy has no word for it."""
+    driver: Any = connection.dialect.loaded_dbapi
+    cursor: Any = connection.connection.cursor()
+    try:
+        with cursor, cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+    except driver.Error as error:
+        raise DBAPIError("COPY", None, error) from error
 
 
 def batches(items: Iterable[Item], size: int = 1000) -> Iterator[list[Item]]:

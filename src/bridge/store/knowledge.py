@@ -85,8 +85,9 @@ class SqlKnowledge:
                 numbers = link_numbers(connection, mapping.name, batch)
                 agreed, marked = ({link: numbers[link] for link in numbers if link in of} for of in (plan.agreed, plan.marks))
                 known = {number: plan.agreed[link] for link, number in agreed.items()}
-                self._bases.keep(connection, mapping, known, fresh=all(number > last for number in known))
-                self._bases.mark(connection, {number: plan.marks[link] for link, number in marked.items()})
+                fresh = all(number > last for number in numbers.values())
+                self._bases.keep(connection, mapping, known, fresh=fresh)
+                self._bases.mark(connection, {number: plan.marks[link] for link, number in marked.items()}, fresh=fresh)
 
     def mark_told(self, mapping: FieldMapping, plan: Plan, lease: Lease) -> None:
         """Keep the half marks of the plan's pairs of which the ledger has been told."""
