@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
+from bridge.airtable.answers import Answer
+from bridge.airtable.hooks import Hooks
 from bridge.airtable.schema import read_tables
 from bridge.cli.plans import digests_in
 from bridge.config.settings import Settings, variables
@@ -206,6 +208,71 @@ def test_a_secret_file_may_hold_anything(found: dict[str, bytes]) -> None:
 def test_airtables_schema_may_be_anything(tables: list[Any]) -> None:
     with only_our_errors():
         read_tables(tables)
+
+
+class Forgetful:
+    """A memory of one hook."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, dict[str, Any]] = {}
+
+    def recall(self, place: str) -> dict[str, Any]:
+        return self.kept.get(place, {})
+
+    def keep(self, place: str, told: Any) -> None:
+        self.kept[place] = dict(told)
+
+
+payloads = st.fixed_dictionaries(
+    {},
+    optional={
+        "timestamp": st.sampled_from(["2026-11-16T14:00:00.000Z", "2026-11-16T14:00:00", "", "soon"]) | anything,
+        "changedTablesById": st.dictionaries(
+            st.sampled_from(["tblGroups", "tblOther"]),
+            st.fixed_dictionaries(
+                {}, optional={"createdRecordsById": anything, "destroyedRecordIds": st.lists(st.just("rec1")) | anything}
+            )
+            | anything,
+        )
+        | anything,
+        "error": anything,
+        "code": anything,
+    },
+)
+heard = st.fixed_dictionaries(
+    {},
+    optional={
+        "id": st.just("ach1") | anything,
+        "payloads": st.lists(payloads | anything, max_size=2) | anything,
+        "cursor": st.integers(1, 4) | anything,
+        "mightHaveMore": st.booleans() | anything,
+        "webhooks": st.lists(
+            st.fixed_dictionaries(
+                {"id": st.just("ach1")},
+                optional={"isHookEnabled": anything, "cursorForNextPayload": st.integers(1, 9) | anything},
+            )
+            | anything,
+            max_size=2,
+        )
+        | anything,
+    },
+)
+
+
+@a_few
+@given(told=st.lists(heard | anything, min_size=6, max_size=6))
+def test_airtables_webhooks_may_answer_anything(told: list[Any]) -> None:
+    """Whatever they say, a run goes on: it is told nothing by them, and asks each table."""
+    answered = iter([{"id": "ach1"}, *told])
+
+    def ask(method: str, rest: str, body: Any, base: str) -> Answer:
+        return Answer(next(answered, {}), NOW)
+
+    memory = Forgetful()
+    for _ in range(4):
+        hooks = Hooks(ask, memory, lambda: NOW)
+        assert isinstance(hooks.gone("appX", "tblGroups", NOW), frozenset)
+        hooks.quiet("appX", "tblGroups", NOW)
 
 
 def test_what_is_fuzzed_here_can_raise_our_own_errors_at_all() -> None:

@@ -12,7 +12,7 @@ from bridge.core.ledger import State as Standing
 from bridge.core.plan import Written
 from bridge.core.record import Link, PerSide, Side
 from bridge.errors import ConfigError
-from bridge.ports import OutboxState, PlanState, Settlement
+from bridge.ports import Notice, OutboxState, PlanState, Settlement
 from bridge.store import SqlStore
 from store.store_builders import (
     ANA,
@@ -158,6 +158,10 @@ def test_old_history_goes_but_for_what_is_open(state: State) -> None:
     ]
     events = [Event(fingerprint=each.fingerprint, happened=Happened.OPENED, at=START, by="bridge") for each in entries]
     store.ledger.save(entries, events)
+    with store.runs.lease("groups", "test") as lease:
+        store.notices.save(
+            "groups", "airtable:app/Discrepancies", [Notice(fingerprint=each.fingerprint) for each in entries], lease
+        )
     for key, how in (("sent", OutboxState.SENT), ("waits", OutboxState.PLANNED)):
         store.outbox.put(key, "#membership", {})
         store.outbox.mark(key, how)
@@ -169,10 +173,19 @@ def test_old_history_goes_but_for_what_is_open(state: State) -> None:
         "plans": 0,
         "outbox": 0,
         "syncs": 0,
+        "notices": 0,
     }
     state.clock.forward(days=31)
     assert store.prune(journal=month) == {"journal": 1}
-    assert store.prune(events=month, plans=month) == {"events": 1, "entries": 1, "plans": 2, "outbox": 1, "syncs": 0}
+    assert store.prune(events=month, plans=month) == {
+        "events": 1,
+        "entries": 1,
+        "plans": 2,
+        "outbox": 1,
+        "syncs": 0,
+        "notices": 1,
+    }
+    assert list(store.notices.load("airtable:app/Discrepancies")) == [entries[0].fingerprint]
     assert len(store.journal.open("groups")) == 2
     assert [each.fingerprint for each in store.ledger.events()] == [entries[0].fingerprint]
     assert [each.state for each in store.plans.held()] == [PlanState.HELD]

@@ -134,6 +134,9 @@ class Hooks:
             self._memory.keep(_PLACE + base, {})
         except (Unavailable, UnexpectedAnswer, OutcomeUnknown) as silent:
             log.warning("airtable_webhook_silent", base=base, why=silent.message, instead="each table is asked what changed")
+        except (AttributeError, KeyError, TypeError, ValueError) as shapeless:  # what it tells is believed while it is read
+            why = f"Airtable answered of a webhook in a form that it does not have ({type(shapeless).__name__})."
+            log.warning("airtable_webhook_silent", base=base, why=why, instead="each table is asked what changed")
         return None
 
     def _go_on(self, base: str, before: Heard) -> Heard:

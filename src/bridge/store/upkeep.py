@@ -24,6 +24,7 @@ from bridge.store.schema import (
     links,
     marks,
     metadata,
+    notices,
     outbox,
     plans,
     runs,
@@ -178,7 +179,7 @@ def prune(
 
     What is still open stays whatever its age: writes in doubt, discrepancies that are not resolved with all that happened to
     them, plans that wait for a person or their turn, messages that are not sent yet, syncs that are
-    to be run. So do links, bases and stops.
+    to be run. So do links, bases and stops. What boards show of a discrepancy is remembered as long as the discrepancy is.
     """
     unresolved = select(entries.c.fingerprint).where(entries.c.state != State.RESOLVED.value)
     settled = journal.c.outcome.is_not(None) & (journal.c.outcome != Written.IN_DOUBT.value)
@@ -191,11 +192,15 @@ def prune(
         (syncs, plan_age, syncs.c.asked_at, syncs.c.finished_at.is_not(None)),
     )
     with database.writing() as connection:
-        return {
+        gone = {
             table.name: connection.execute(delete(table).where(at < now - age, done)).rowcount
             for table, age, at, done in rules
             if age is not None
         }
+        if event_age is not None:
+            shown = notices.c.fingerprint.in_(select(entries.c.fingerprint))
+            gone[notices.name] = connection.execute(delete(notices).where(~shown)).rowcount
+        return gone
 
 
 def _existing(url: str) -> Database:
