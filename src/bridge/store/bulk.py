@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, any_, bindparam, func, select, text
+from sqlalchemy import ColumnElement, Connection, Table, any_, bindparam, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 if TYPE_CHECKING:
@@ -60,6 +60,12 @@ def batches(items: Iterable[Item], size: int = 1000) -> Iterator[list[Item]]:
     rest = iter(items)
     while batch := list(islice(rest, size)):
         yield batch
+
+
+def count_anew(connection: Connection, *tables: Table) -> None:
+    """Tell PostgreSQL's planner how large these have become: until it knows, it reads them whole to find a thousand rows."""
+    if connection.dialect.name != "sqlite":
+        connection.exec_driver_sql(f"ANALYZE {', '.join(map(str, tables))}")
 
 
 def bound(connection: Connection, column: ColumnElement[Any], value: object) -> object:

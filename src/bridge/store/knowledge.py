@@ -16,14 +16,16 @@ from bridge.core.sight import FieldSight, Option
 from bridge.errors import ConfigError
 from bridge.ports import Clock, Lease
 from bridge.store.bases import Bases
-from bridge.store.bulk import among, batches, bound, put
+from bridge.store.bulk import among, batches, bound, count_anew, put
 from bridge.store.database import Database, insert_into
 from bridge.store.lease import fenced
-from bridge.store.schema import apart, glimpses, links, mappings, marks, pins, watermarks
+from bridge.store.schema import apart, bases, glimpses, links, mappings, marks, pins, watermarks
 
 _LINKS = select(links.c.id, links.c.civicrm, links.c.airtable, links.c.absent, marks.c.civicrm, marks.c.airtable).join_from(
     links, marks, marks.c.link == links.c.id, isouter=True
 )
+_MANY = 2000
+"""New links after which a table is not what it was."""
 
 
 class SqlKnowledge:
@@ -81,13 +83,18 @@ class SqlKnowledge:
         with fenced(self._database, mapping.name, lease, self._clock) as connection:
             last = connection.scalar(select(func.max(links.c.id))) or 0  # nothing but this run stores anything of a later link
             add_links(connection, mapping.name, plan.links, self._clock())
+            added = 0
             for batch in batches(dict.fromkeys(chain(plan.agreed, plan.marks))):
                 numbers = link_numbers(connection, mapping.name, batch)
                 agreed, marked = ({link: numbers[link] for link in numbers if link in of} for of in (plan.agreed, plan.marks))
                 known = {number: plan.agreed[link] for link, number in agreed.items()}
                 fresh = all(number > last for number in numbers.values())
+                added += len(numbers) if fresh else 0
                 self._bases.keep(connection, mapping, known, fresh=fresh)
                 self._bases.mark(connection, {number: plan.marks[link] for link, number in marked.items()}, fresh=fresh)
+
+            if added >= _MANY:
+                count_anew(connection, links, bases, marks)
 
     def mark_told(self, mapping: FieldMapping, plan: Plan, lease: Lease) -> None:
         """Keep the half marks of the plan's pairs of which the ledger has been told."""
