@@ -350,6 +350,42 @@ def test_a_delta_brings_an_edit_of_either_side_and_asks_airtable_for_no_more(ben
     assert bench.codes() == []
 
 
+def test_a_delta_under_a_changed_mapping_asks_airtable_for_what_is_not_as_last_agreed(bench: Bench) -> None:
+    """No mark fits any more, and the sweep that would settle it may be held: no delta reads all of Airtable meanwhile."""
+    bench.rows(
+        civicrm_rows(A1={"name": "Arroyo"}, B2={"name": "Breadfruit"}),
+        airtable_rows(A1={"Name": "Arroyo"}, B2={"Name": "Breadfruit"}),
+    )
+    bench.sync()
+    bench.use(bench.changed(digest="another"))
+    bench.civicrm.dated = True
+    bench.civicrm.rows["1"]["name"] = "Arroyo Bakery"
+    result = bench.sync(kind=Kind.DELTA)
+    assert result.plan is not None
+    assert result.plan.population.now == PerSide(2, 1)
+    assert [change.id for change in result.plan.changes] == ["rec00000000000001"]
+
+
+def test_a_delta_looks_again_at_what_was_refused_and_not_at_whom_the_sweep_missed(bench: Bench) -> None:
+    """A person who made the system take it has edited no record."""
+    bench.use(bench.changed(guard=GuardLimits(shrink=0.9)))
+    bench.rows(
+        civicrm_rows(A1={"name": "Arroyo"}, B2={"name": "Breadfruit"}),
+        airtable_rows(A1={"Name": "Arroyo"}, B2={"Name": "Breadfruit"}),
+    )
+    bench.sync()
+    bench.airtable.fate = lambda _: Outcome(written=Written.REFUSED, reason="locked")
+    bench.civicrm.rows["1"]["name"] = "Arroyo Bakery"
+    del bench.civicrm.rows["2"]
+    bench.sync()
+    assert bench.codes() == [106, 401]
+    bench.civicrm.dated = True
+    for _ in range(2):
+        result = bench.sync(kind=Kind.DELTA)
+        assert result.plan is not None
+        assert result.plan.population.now == PerSide(1, 1)
+
+
 def test_a_delta_links_nobody_and_calls_nobody_absent(bench: Bench) -> None:
     """What it did not pull may hold a second candidate."""
     agreed(bench)
