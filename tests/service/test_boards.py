@@ -418,3 +418,16 @@ def test_a_problem_of_one_board_is_not_the_others(office: Office) -> None:
     assert len(problems) == 1
     assert office.rows == []
     assert office.activities
+
+
+def test_a_delta_that_was_never_here_reads_it_all_and_what_is_resolved_and_shown_is_left_alone(office: Office) -> None:
+    office.sync(Kind.DELTA)
+    assert office.row["State"] == "open"
+    office.airtable.edit(BASE, TABLE, GROUP, {"State": ""})
+    office.sync()
+    assert office.row["State"] == "resolved"
+    office.sync()
+    office.writes = {C: 0, A: 0}
+    assert office.sync(Kind.DELTA).problems == ()
+    assert office.writes == {C: 0, A: 0}
+    assert office.row["State"] == "resolved"
