@@ -626,10 +626,23 @@ def test_what_was_on_its_way_when_the_process_died_is_found_by_the_next_delta(st
     assert "Breadfruit" in names
 
 
+def test_what_a_process_died_before_telling_is_told_by_the_next_delta(story: Story) -> None:
+    """The watermarks and glimpses wait for the ledger: hours later no overlap would bring these records again."""
+    story.site.staff_update("Contact", FIRST, {"legal_name": "Closed"})
+    story.site.staff_update("Membership", FIRST + 1, {"source": "paper", "status_id": 2})
+    story.wait(180)
+    story.kill("compared")
+    assert story.delta() == []
+    story.wait(180)
+    story.settle()
+    assert story.found() == ([], [])
+
+
 @pytest.mark.parametrize("side", Side)
 def test_after_a_pull_that_lost_a_row_the_next_delta_reads_from_where_that_one_did(story: Story, side: Side) -> None:
     story.contact(0, 0, 2)
-    story.cell(0, 1, 2)
+    story.cell(1, 1, 2)
+    story.wait(180)
     story.lose(side)
     story.delta()
     story.wait(180)
