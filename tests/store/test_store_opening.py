@@ -24,7 +24,7 @@ from bridge.core.record import PerSide
 from bridge.errors import ConfigError, StoreError
 from bridge.ports import OutboxState, Settlement
 from bridge.store import backup, check, open_store, upgrade
-from bridge.store.database import Database
+from bridge.store.database import _PRAGMAS, Database
 from bridge.store.schema import REVISIONS, metadata
 from bridge.store.upgrade import migrate
 from store.store_builders import ANA, KEY, Clock, State, a_change, a_plan, raw_bytes, sqlite_rows, the_mapping
@@ -94,7 +94,9 @@ def test_an_upgrade_says_what_it_did(nowhere: str) -> None:
     assert upgrade(nowhere).endswith("already.")
 
 
-def test_two_first_openings_at_once_make_one_state(tmp_path: Path) -> None:
+def test_two_first_openings_at_once_make_one_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    patient = "PRAGMA busy_timeout=120000"  # a slow machine is no fault
+    monkeypatch.setattr("bridge.store.database._PRAGMAS", (patient, *_PRAGMAS, patient))
     failures: list[Exception] = []
 
     def open_it() -> None:
