@@ -6,6 +6,7 @@ is lost, nothing storms when it is over, and people hear once that it broke and 
 
 import datetime as dt
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -228,25 +229,26 @@ def test_a_clock_that_jumps_stops_nothing_and_repeats_nothing(serving: Unattende
     assert serving.settled()
 
 
+def full(_cursor: object, statement: str, *_: object) -> None:
+    """Refuse what would grow the file, in SQLite's own words. A real limit on pages leaves room in those that are not full."""
+    if statement.startswith(("INSERT", "UPDATE")):
+        refused = sqlite3.OperationalError("database or disk is full")
+        refused.sqlite_errorcode, refused.sqlite_errorname = sqlite3.SQLITE_FULL, "SQLITE_FULL"
+        raise refused
+
+
 def test_a_disk_that_is_full_is_said_where_it_can_be_and_caught_up(serving: Unattended) -> None:
-    engine = serving.app.store.database.engine
-
-    def full(connection: object, _record: object) -> None:
-        connection.execute("PRAGMA max_page_count = 1")  # type: ignore[attr-defined]  # sqlite3's own connection
-
-    event.listen(engine, "connect", full)
-    engine.dispose()
-    arrived = edited(serving)
-    with serving.app.store.database.reading() as connection:
-        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
-    assert pages > 1
+    engine, arrived = serving.app.store.database.engine, edited(serving)
+    for how in ("do_execute", "do_executemany"):
+        event.listen(engine, how, full)
     serving.until("2026-11-30T13:00")
     checks = {each.what: each for each in serving.serving._checks()}
-    event.remove(engine, "connect", full)
-    engine.dispose()
+    for how in ("do_execute", "do_executemany"):
+        event.remove(engine, how, full)
     serving.until("2026-11-30T14:30")
     assert arrived() == meant()
     assert not checks["runs"].ok, "said in /readyz, since nothing can be written down"
+    assert "disk" in checks["runs"].problem
 
 
 def test_restarts_in_a_loop_repeat_no_run_and_no_message(serving: Unattended) -> None:
