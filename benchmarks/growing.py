@@ -95,7 +95,7 @@ def _limits(keys: int, engine: Mapping[str, Figures], one: Figures, most: Figure
         "Mappings": (
             f"They run one after another. {most['mappings']:.0f} over one table made {most['airtable_calls']:.0f} Airtable"
             f" calls and {most['civicrm_calls']:.0f} of CiviCRM, {one['mappings']:.0f} made {one['airtable_calls']:.0f} and "
-            f"{one['civicrm_calls']:.0f}; what is more than in proportion is the table of discrepancies, which grows with them."
+            f"{one['civicrm_calls']:.0f}: they share what they read, and what is added is the table of discrepancies."
         ),
     }
     lines = [f"- **{name}.** {text}" for name, text in found.items()]
